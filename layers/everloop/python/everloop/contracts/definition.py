@@ -1,0 +1,254 @@
+"""What a user writes: `models/<name>.toml`, typed, with every cross-reference checked."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from everloop.contracts.base import Contract, Duration, parse_duration
+from everloop.errors import DefinitionError
+
+
+class Task(StrEnum):
+    BINARY = "binary-classification"
+    MULTICLASS = "multiclass-classification"
+    REGRESSION = "regression"
+
+
+class ColumnType(StrEnum):
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CATEGORY = "category"
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
+
+    @property
+    def is_textual(self) -> bool:
+        return self in (ColumnType.CATEGORY, ColumnType.TEXT)
+
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    Task.BINARY: ("roc_auc", "log_loss", "accuracy"),
+    Task.MULTICLASS: ("accuracy", "log_loss"),
+    Task.REGRESSION: ("r2", "mae", "rmse"),
+}
+"""The metrics of each task; the first one is the default."""
+
+ALGORITHMS: dict[str, frozenset[Task]] = {
+    "hist-gradient-boosting": frozenset(Task),
+    "logistic-regression": frozenset({Task.BINARY, Task.MULTICLASS}),
+    "ridge": frozenset({Task.REGRESSION}),
+}
+"""Every algorithm and the tasks it learns; its code is everloop/training/algorithms/<name>.py."""
+
+LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
+
+
+class Column(Contract):
+    type: ColumnType
+    nullable: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] | None = None
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _constraints_fit_the_type(self) -> Self:
+        if self.allowed is not None and not self.type.is_textual:
+            raise ValueError(f"'allowed' is for category and text columns, this one is a {self.type}")
+        bounded = self.minimum is not None or self.maximum is not None
+        if bounded and self.type not in (ColumnType.NUMBER, ColumnType.INTEGER):
+            raise ValueError(f"'minimum' and 'maximum' are for number and integer columns, this one is a {self.type}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+
+def _expand_column(value: Any) -> Any:
+    """`amount = "number"` is short for `[columns.amount] type = "number"`."""
+    return {"type": value} if isinstance(value, str) else value
+
+
+class Data(Contract):
+    target: str
+    positive: str | None = None
+    """The level of a textual binary target that counts as 1."""
+    timestamp: str | None = None
+    entity: str | None = None
+    row_id: tuple[str, ...] = ()
+
+
+class Holdout(Contract):
+    by: Literal["time", "random"]
+    fraction: float = Field(default=0.2, gt=0, lt=0.9)
+
+
+class Training(Contract):
+    algorithms: tuple[str, ...] = ()
+    """Empty means every algorithm that learns the task."""
+    metric: str = ""
+    """Empty means the task's first metric."""
+    trials: int = Field(default=6, ge=1, le=200)
+    window: Duration | None = None
+    holdout: Holdout | None = None
+    seed: int = Field(default=7, ge=0, lt=2**31)
+    minimum_rows: int = Field(default=200, ge=50)
+
+
+class Promotion(Contract):
+    mode: Literal["automatic", "manual"] = "automatic"
+    minimum: dict[str, float] = {}
+    must_beat_champion: bool = True
+    max_latency_ms: float | None = Field(default=None, gt=0)
+
+
+class Serving(Contract):
+    latency_slo_ms: float = Field(default=100, gt=0)
+    fallback: float | str | None = None
+
+
+class Monitoring(Contract):
+    every: Duration = parse_duration("1 day")
+    window: Duration = parse_duration("7 days")
+    minimum_rows: int = Field(default=500, ge=50)
+
+
+class Retraining(Contract):
+    cooldown: Duration = parse_duration("1 day")
+    maximum_per_week: int = Field(default=3, ge=0)
+
+
+class Definition(Contract):
+    """One model. Columns that are neither target, timestamp, entity nor row id are its inputs."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)
+    task: Task
+    description: str = ""
+    owner: str = ""
+    data: Data
+    columns: dict[str, Annotated[Column, BeforeValidator(_expand_column)]] = Field(min_length=2)
+    features: dict[str, str] = {}
+    training: Training = Training()
+    promotion: Promotion = Promotion()
+    serving: Serving = Serving()
+    monitoring: Monitoring = Monitoring()
+    retraining: Retraining = Retraining()
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Self:
+        data = self.data
+        named = {"target": data.target, "timestamp": data.timestamp, "entity": data.entity}
+        named |= {f"row_id[{i}]": column for i, column in enumerate(data.row_id)}
+        for role, column in named.items():
+            if column is not None and column not in self.columns:
+                raise ValueError(f"data.{role} names column {column!r}, which [columns] does not declare")
+        if data.timestamp and self.columns[data.timestamp].type is not ColumnType.TIMESTAMP:
+            raise ValueError(f"data.timestamp: column {data.timestamp!r} must have type 'timestamp'")
+        for feature in self.features:
+            if feature in self.columns:
+                raise ValueError(f"feature {feature!r} has the name of a column; choose another name")
+        self._check_target()
+        self._check_metrics()
+        if self.training.holdout and self.training.holdout.by == "time" and not data.timestamp:
+            raise ValueError("training.holdout.by = 'time' needs data.timestamp")
+        if self.training.window and not data.timestamp:
+            raise ValueError("training.window needs data.timestamp")
+        if not self.model_columns and not self.features:
+            raise ValueError("nothing to learn from: declare a column besides target, timestamp, entity and row_id")
+        return self
+
+    def _check_target(self) -> None:
+        kind = self.columns[self.data.target].type
+        expected = {
+            Task.BINARY: {ColumnType.BOOLEAN, ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.CATEGORY},
+            Task.MULTICLASS: {ColumnType.CATEGORY, ColumnType.INTEGER},
+            Task.REGRESSION: {ColumnType.NUMBER, ColumnType.INTEGER},
+        }[self.task]
+        if kind not in expected:
+            raise ValueError(f"task {self.task}: target must be {' or '.join(sorted(expected))}, got {kind}")
+        if (self.task is Task.BINARY and kind.is_textual) != (self.data.positive is not None):
+            raise ValueError("data.positive names the level that counts as 1: for binary tasks with a category target")
+
+    def _check_metrics(self) -> None:
+        for metric in (self.metric, *self.promotion.minimum):
+            if metric not in METRICS[self.task]:
+                valid = ", ".join(METRICS[self.task])
+                raise ValueError(f"metric {metric!r} is not one of {self.task}: {valid}")
+        for algorithm in self.training.algorithms:
+            if self.task not in ALGORITHMS.get(algorithm, ()):
+                raise ValueError(f"algorithm {algorithm!r} is not one of {self.task}: {', '.join(self._learners)}")
+        fallback = self.serving.fallback
+        if fallback is not None and isinstance(fallback, str) != (self.task is Task.MULTICLASS):
+            raise ValueError(f"serving.fallback {fallback!r}: a label for multiclass tasks, a number for the others")
+
+    @property
+    def _learners(self) -> tuple[str, ...]:
+        return tuple(name for name, tasks in ALGORITHMS.items() if self.task in tasks)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        return self.training.algorithms or self._learners
+
+    @property
+    def metric(self) -> str:
+        return self.training.metric or METRICS[self.task][0]
+
+    @property
+    def inputs(self) -> dict[str, Column]:
+        """Columns a prediction request carries: all but target and row id. The entity is carried, not learned from."""
+        left_out = {self.data.target, *self.data.row_id}
+        return {name: column for name, column in self.columns.items() if name not in left_out}
+
+    @property
+    def model_columns(self) -> dict[str, Column]:
+        """Inputs the model learns from as they are; timestamps, texts and the entity reach it through features alone."""
+        indirect = (ColumnType.TIMESTAMP, ColumnType.TEXT)
+        return {
+            name: column
+            for name, column in self.inputs.items()
+            if name != self.data.entity and column.type not in indirect
+        }
+
+    @property
+    def holdout(self) -> Holdout:
+        return self.training.holdout or Holdout(by="time" if self.data.timestamp else "random")
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex digits of the sha256 of the canonical JSON: what a dataset version records."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def parse_definition(toml: str, *, source: str) -> Definition:
+    """Raise DefinitionError with one line for each thing wrong: where, what was expected, what came."""
+    try:
+        raw = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionError(f"{source}: not valid TOML: {error}") from error
+    try:
+        definition = Definition.model_validate(raw)
+    except ValidationError as error:
+        raise DefinitionError("\n".join(_explain(source, dict(item)) for item in error.errors())) from error
+    stem = Path(source).stem
+    if definition.name != stem:
+        raise DefinitionError(f"{source}: name is {definition.name!r}, expected the file's name {stem!r}")
+    return definition
+
+
+def load_definitions(folder: Path) -> Iterator[Definition]:
+    """Every `*.toml` of the folder, by name."""
+    for path in sorted(folder.glob("*.toml")):
+        yield parse_definition(path.read_text("utf-8"), source=path.name)
+
+
+def _explain(source: str, error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] not in ("value_error", "missing"):
+        message += f", got {error['input']!r}"
+    return f"{source}: {where + ': ' if where else ''}{message}"

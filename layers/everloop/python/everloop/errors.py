@@ -1,0 +1,128 @@
+"""Every error Everloop raises on purpose, in one tree.
+
+EverloopError
+├── SettingsError                 a function was deployed without a setting it needs
+├── DefinitionError               models/<name>.toml is wrong
+├── RequestError                  the caller's fault (HTTP 4xx); `status` and `problems` go into the answer
+│   ├── MalformedBodyError        400
+│   ├── InvalidRowsError          422, one problem for each wrong cell
+│   ├── NotFoundError             404
+│   ├── ConflictingRequestError   409
+│   └── BodyTooLargeError         413
+├── BatchRejectedError            a whole file cannot be used; `reason` is a documented code
+├── StorageError
+│   ├── ObjectNotFoundError
+│   └── PreconditionFailedError   somebody else wrote first (a lost compare-and-swap)
+├── TrainingError                 a run ends with this named reason; the champion stays as it is
+│   ├── TooFewRowsError
+│   ├── SingleClassError
+│   ├── EmptyHoldoutError
+│   ├── AllTrialsFailedError
+│   └── ParityError               the ONNX model does not answer as the fitted one does
+└── ModelUnavailableError         a version cannot answer; the next one in line does
+    └── IntegrityError            its bytes do not match its manifest: never loaded
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class EverloopError(Exception):
+    """Root of the tree: catch it to catch all that Everloop raises on purpose."""
+
+
+class SettingsError(EverloopError):
+    pass
+
+
+class DefinitionError(EverloopError):
+    pass
+
+
+class RequestError(EverloopError):
+    """The caller can mend it; becomes an RFC 9457 problem document."""
+
+    status = 400
+    title = "Bad request"
+
+    def __init__(self, detail: str, problems: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = list(problems)
+
+
+class MalformedBodyError(RequestError):
+    title = "The body cannot be read"
+
+
+class InvalidRowsError(RequestError):
+    status = 422
+    title = "Some values do not fit the model's definition"
+
+
+class NotFoundError(RequestError):
+    status = 404
+    title = "Not found"
+
+
+class ConflictingRequestError(RequestError):
+    status = 409
+    title = "The present state does not allow it"
+
+
+class BodyTooLargeError(RequestError):
+    status = 413
+    title = "The body is too large"
+
+
+class BatchRejectedError(EverloopError):
+    """A file is refused whole; nothing of it enters the lake but its report."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class StorageError(EverloopError):
+    pass
+
+
+class ObjectNotFoundError(StorageError):
+    pass
+
+
+class PreconditionFailedError(StorageError):
+    pass
+
+
+class TrainingError(EverloopError):
+    pass
+
+
+class TooFewRowsError(TrainingError):
+    pass
+
+
+class SingleClassError(TrainingError):
+    pass
+
+
+class EmptyHoldoutError(TrainingError):
+    pass
+
+
+class AllTrialsFailedError(TrainingError):
+    pass
+
+
+class ParityError(TrainingError):
+    pass
+
+
+class ModelUnavailableError(EverloopError):
+    pass
+
+
+class IntegrityError(ModelUnavailableError):
+    pass

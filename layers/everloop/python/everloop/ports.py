@@ -1,0 +1,54 @@
+"""What the domain needs from the world, as Protocols; adapters and fakes implement them, one contract test proves both."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+class StoredObject(NamedTuple):
+    body: bytes
+    etag: str
+    """Opaque; hand it back to `replace` to win or lose the compare-and-swap."""
+
+
+class ObjectStore(Protocol):
+    """One bucket. Objects are written once (`put_new`), or changed by compare-and-swap (`replace`), never overwritten."""
+
+    def get(self, key: str) -> StoredObject:
+        """Raises ObjectNotFoundError."""
+
+    def exists(self, key: str) -> bool: ...
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """False, and nothing changes, when the key exists already: writing twice is harmless."""
+
+    def replace(self, key: str, body: bytes, *, etag: str | None) -> str:
+        """Write only if the object still has this etag (None: only if it is absent) and return the new one.
+
+        Raises PreconditionFailedError when somebody else was first.
+        """
+
+    def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Keys with this prefix that sort after `after`, in lexical order."""
+
+    def download(self, key: str, path: Path, *, version: str | None = None) -> None:
+        """Copy the object (that very version of it, if given) to a local file; raises ObjectNotFoundError."""
+
+    def upload_new(self, path: Path, key: str) -> bool:
+        """`put_new` from a local file."""
+
+
+class EventBus(Protocol):
+    def publish(self, event_type: str, *, subject: str, data: Mapping[str, Any]) -> str:
+        """Send one CloudEvent 1.0 (`subject` is the model's name) and return its id."""
+
+
+class MessageQueue(Protocol):
+    def send(self, body: str) -> None:
+        """Hand over one message of at most 1 MiB; raises StorageError when it could not be stored."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present moment, aware, UTC."""

@@ -1,0 +1,108 @@
+"""One typed settings model per function: infra writes it with `to_env`, the handler reads it with `from_env`."""
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from everloop.errors import SettingsError
+
+PREFIX = "EVERLOOP_"
+
+
+class Settings(BaseModel):
+    """Frozen and exact. Values are strings or numbers, so that CDK tokens pass through unchanged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read `EVERLOOP_<FIELD>` variables; raises SettingsError naming the variable that is missing or wrong."""
+        environ = os.environ if environ is None else environ
+        found = {field: environ[name] for field in cls.model_fields if (name := PREFIX + field.upper()) in environ}
+        try:
+            return cls.model_validate(found)
+        except ValidationError as error:
+            first = error.errors()[0]
+            variable = PREFIX + str(first["loc"][0]).upper()
+            raise SettingsError(
+                f"environment variable {variable}: {first['msg'].lower()}; set it in infra and deploy"
+            ) from error
+
+    def to_env(self) -> dict[str, str]:
+        return {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
+
+
+class IngestUploadSettings(Settings):
+    lake_bucket: str
+    event_bus: str
+
+
+class ValidateBatchSettings(Settings):
+    lake_bucket: str
+    event_bus: str
+
+
+class PrepareDatasetSettings(Settings):
+    lake_bucket: str
+
+
+class RunTrialSettings(Settings):
+    lake_bucket: str
+
+
+class FitCandidateSettings(Settings):
+    lake_bucket: str
+
+
+class EvaluateCandidateSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+
+
+class RegisterVersionSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+    event_bus: str
+
+
+class SetAliasSettings(Settings):
+    models_bucket: str
+    event_bus: str
+
+
+class FinishRunSettings(Settings):
+    models_bucket: str
+    event_bus: str
+
+
+class PredictSettings(Settings):
+    models_bucket: str
+    prediction_queue_url: str
+    aliases_max_age_s: float = 1.0
+    """How long a warm worker may answer before it looks at the aliases again: the bound of a rollback."""
+
+
+class RecordOutcomeSettings(Settings):
+    prediction_queue_url: str
+
+
+class LogPredictionsSettings(Settings):
+    lake_bucket: str
+
+
+class CheckModelSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+    event_bus: str
+
+
+class ReadModelsSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+
+
+class OperateModelsSettings(Settings):
+    models_bucket: str
+    event_bus: str
