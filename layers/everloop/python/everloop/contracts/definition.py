@@ -206,7 +206,7 @@ class Definition(Contract):
 
     @property
     def model_columns(self) -> dict[str, Column]:
-        """Inputs the model learns from as they are; timestamps, texts and the entity reach it through features alone."""
+        """Inputs learned from as they are; timestamps, texts and the entity reach the model through features alone."""
         indirect = (ColumnType.TIMESTAMP, ColumnType.TEXT)
         return {
             name: column

@@ -1,0 +1,45 @@
+"""Answer one prediction request with the champion model, and queue what was answered for the lake."""
+
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from everloop.adapters.api_gateway import api_handler, json_body, path_parameter, respond
+from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import count, logger
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.adapters.sqs_queue import SqsQueue
+from everloop.adapters.system_clock import SystemClock
+from everloop.ids import new_id
+from everloop.inference.predictor import Predictor
+from everloop.inference.service import PredictionService
+from everloop.settings import PredictSettings
+from everloop.stores.registry import ModelRegistry
+
+
+@cache
+def service() -> PredictionService:
+    settings = PredictSettings.from_env()
+    clock = SystemClock()
+    return PredictionService(
+        predictor=Predictor(
+            ModelRegistry(S3ObjectStore(settings.models_bucket)),
+            clock,
+            aliases_max_age=timedelta(seconds=settings.aliases_max_age_s),
+        ),
+        queue=SqsQueue(settings.prediction_queue_url),
+        clock=clock,
+        next_id=lambda: new_id(clock.now()),
+    )
+
+
+@api_handler
+def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
+    definition = load_definition(path_parameter(event, "model"))
+    version = event["pathParameters"].get("version")
+    reply = service().answer(definition, json_body(event), pinned_version=version)
+    count("Predictions", len(reply.body["predictions"]), model=definition.name)
+    for failure in reply.failures:
+        logger.error("a version could not answer", extra={"model": definition.name, "reason": str(failure)})
+        count(type(failure).__name__, model=definition.name)
+    return respond(reply.body)

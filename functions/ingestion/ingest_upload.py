@@ -1,0 +1,37 @@
+"""Stage the files that were uploaded to the landing bucket, or say why they cannot be used."""
+
+from functools import cache
+from typing import Any
+
+from everloop.adapters.definitions import load_definition
+from everloop.adapters.event_bus import EventBridgeBus
+from everloop.adapters.observability import count, logger
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.adapters.sqs_records import handle_each
+from everloop.adapters.system_clock import SystemClock
+from everloop.contracts.s3_events import parse_created_objects
+from everloop.ingestion.ingestion import Ingestion
+from everloop.settings import IngestUploadSettings
+from everloop.stores.batches import BatchStore
+
+
+@cache
+def ingestion() -> Ingestion:
+    settings = IngestUploadSettings.from_env()
+    return Ingestion(
+        landing=cache(S3ObjectStore),
+        batches=BatchStore(S3ObjectStore(settings.lake_bucket)),
+        events=EventBridgeBus(settings.event_bus, SystemClock()),
+        definition_of=load_definition,
+    )
+
+
+def ingest_uploads(message: str) -> None:
+    for upload in parse_created_objects(message):
+        ingested = ingestion().ingest(upload)
+        logger.info("upload ingested", extra={"key": upload.key, **ingested._asdict()})
+        count(f"Uploads{ingested.outcome.capitalize()}", model=ingested.model)
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    return handle_each(event, ingest_uploads)

@@ -1,0 +1,30 @@
+"""Make the version that passed its gates the champion."""
+
+from functools import cache
+from typing import Any
+
+from everloop.adapters.event_bus import EventBridgeBus
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.adapters.system_clock import SystemClock
+from everloop.ids import new_id
+from everloop.registry.operations import Operations
+from everloop.settings import SetAliasSettings
+from everloop.stores.registry import ModelRegistry
+
+
+@cache
+def operations() -> Operations:
+    settings = SetAliasSettings.from_env()
+    clock = SystemClock()
+    return Operations(
+        ModelRegistry(S3ObjectStore(settings.models_bucket)),
+        EventBridgeBus(settings.event_bus, clock),
+        clock,
+        next_id=lambda: new_id(clock.now()),
+    )
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    by = f"run {event['run_id']}"
+    aliases = operations().set_champion(event["model"], event["version"], reason=event["reason"], by=by)
+    return {"champion": aliases.champion, "epoch": aliases.epoch}

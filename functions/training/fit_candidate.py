@@ -1,0 +1,34 @@
+"""Fit the best trial on all training rows, and keep it as one ONNX model with its measured parity."""
+
+from functools import cache
+from typing import Any
+
+import onnx
+
+from everloop.adapters.definitions import load_definition
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.settings import FitCandidateSettings
+from everloop.stores.work import WorkStore
+from everloop.training.candidate import fit_candidate
+from everloop.training.prepared import PreparedDataset
+from everloop.training.search import best_trial
+
+
+@cache
+def lake() -> S3ObjectStore:
+    return S3ObjectStore(FitCandidateSettings.from_env().lake_bucket)
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    definition = load_definition(event["model"])
+    work = WorkStore(lake(), event["model"], event["run_id"])
+    best = best_trial(event["trials"], definition.metric)
+    candidate = fit_candidate(
+        best["algorithm"],
+        best["parameters"],
+        PreparedDataset.from_npz(work.read("dataset.npz")),
+        onnx.load_from_string(work.read("features.onnx")),
+        definition,
+    )
+    work.write_all(candidate.to_files())
+    return {"algorithm": candidate.algorithm, "parity_difference": candidate.parity_difference}

@@ -1,0 +1,94 @@
+"""Alarms that reach a human: something was lost, something fails, something is slow."""
+
+from aws_cdk import Duration
+from aws_cdk.aws_apigateway import RestApi
+from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, IMetric, TreatMissingData
+from aws_cdk.aws_cloudwatch_actions import SnsAction
+from aws_cdk.aws_iam import ServicePrincipal
+from aws_cdk.aws_kms import Key
+from aws_cdk.aws_sns import Topic
+from aws_cdk.aws_stepfunctions import StateMachine
+from constructs import Construct
+
+from infra.config import Config
+from infra.constructs.python_function import PythonFunction
+from infra.constructs.work_queue import DeadLetterQueue
+
+PERIOD = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    """Subscribe to the topic to be told."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        super().__init__(scope, construct_id)
+        # A key of our own, because CloudWatch may not publish to a topic under AWS's key.
+        key = Key(
+            self,
+            "Key",
+            description="Encrypts alarm messages",
+            enable_key_rotation=True,
+            removal_policy=config.removal_policy,
+        )
+        key.grant_encrypt_decrypt(ServicePrincipal("cloudwatch.amazonaws.com"))
+        self.topic = Topic(self, "Topic", display_name="Everloop alarms", master_key=key, enforce_ssl=True)
+        self.all: list[Alarm] = []
+
+    def on_dead_letters(self, *queues: DeadLetterQueue) -> None:
+        for queue in queues:
+            self._above(
+                0,
+                queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
+                f"{queue.node.id}NotEmpty",
+                "Work was given up: read the messages, mend the cause, send them back with a redrive.",
+            )
+
+    def on_errors(self, *functions: PythonFunction) -> None:
+        for function in functions:
+            self._above(
+                0,
+                function.metric_errors(period=PERIOD, statistic="Sum"),
+                f"{function.node.id}Errors",
+                f"{function.node.id} raised an error: its log group says which.",
+            )
+
+    def on_failed_runs(self, training: StateMachine) -> None:
+        self._above(
+            0,
+            training.metric_failed(period=PERIOD, statistic="Sum"),
+            "TrainingFailed",
+            "A training run failed; the champion stays as it is. The run's report names the reason.",
+        )
+
+    def on_failing_answers(self, api: RestApi) -> None:
+        self._above(
+            0,
+            api.metric_server_error(period=PERIOD, statistic="Sum"),
+            "ApiServerErrors",
+            "The API answered 5xx: look at the access log, then at the function's.",
+        )
+
+    def on_slow_answers(self, predict: PythonFunction, *, slo_ms: float) -> None:
+        self._above(
+            slo_ms,
+            predict.metric_duration(period=PERIOD, statistic="p95"),
+            "PredictSlow",
+            f"The slowest twentieth of predictions took longer than {slo_ms:g} ms, the tightest latency_slo_ms.",
+            evaluation_periods=3,
+        )
+
+    def _above(
+        self, threshold: float, metric: IMetric, construct_id: str, description: str, *, evaluation_periods: int = 1
+    ) -> None:
+        alarm = Alarm(
+            self,
+            construct_id,
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=evaluation_periods,
+            treat_missing_data=TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(SnsAction(self.topic))
+        self.all.append(alarm)

@@ -1,0 +1,1 @@
+"""The four stacks; each reads as one sentence about the loop."""

@@ -1,0 +1,113 @@
+"""Watching: predictions are logged, models are checked on schedule, and trouble reaches a human."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from constructs import Construct
+from everloop.settings import CheckModelSettings, LogPredictionsSettings
+
+from infra.config import Config
+from infra.constructs.alarms import Alarms
+from infra.constructs.layers import Layers
+from infra.constructs.model_schedules import ModelSchedules
+from infra.constructs.overview import Overview
+from infra.constructs.python_function import PythonFunction
+from infra.constructs.statements import list_keys, publish_events, read_objects, write_objects
+from infra.constructs.work_queue import DeadLetterQueue
+from infra.stacks.pipeline import PipelineStack
+from infra.stacks.serving import LOG_PREDICTIONS_TIMEOUT_S, ServingStack
+from infra.stacks.storage import StorageStack
+
+PREDICTIONS_PER_WRITE = 20
+WRITE_DELAY_S = 5
+"""Messages gathered, and seconds waited for them: fewer and larger Parquet files, and a log that is nearly live."""
+
+
+class MonitoringStack(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        storage: StorageStack,
+        pipeline: PipelineStack,
+        serving: ServingStack,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        layers = Layers(self, "Layers", config=config)
+        lake, models, bus = storage.lake, storage.models, storage.bus
+
+        self.log_predictions = PythonFunction(
+            self,
+            "LogPredictions",
+            config=config,
+            stage="monitoring",
+            module="log_predictions",
+            settings=LogPredictionsSettings(lake_bucket=lake.bucket_name),
+            layers=layers.data,
+            memory_size_mib=1024,
+            timeout_s=LOG_PREDICTIONS_TIMEOUT_S,
+            access=[
+                read_objects(lake, "predictions/*", "outcomes/*"),
+                write_objects(lake, "predictions/*", "outcomes/*"),
+                list_keys(lake),
+            ],
+        )
+        self.log_predictions.consume(serving.predictions, batch_size=PREDICTIONS_PER_WRITE, window_s=WRITE_DELAY_S)
+
+        self.check_model = PythonFunction(
+            self,
+            "CheckModel",
+            config=config,
+            stage="monitoring",
+            module="check_model",
+            settings=CheckModelSettings(
+                lake_bucket=lake.bucket_name, models_bucket=models.bucket_name, event_bus=bus.event_bus_name
+            ),
+            layers=layers.data,
+            memory_size_mib=3008,
+            timeout_s=300,
+            access=[
+                read_objects(lake, "predictions/*", "outcomes/*", "checks/*", "profiles/*", "reports/*"),
+                write_objects(lake, "checks/*"),
+                list_keys(lake),
+                read_objects(models, "*"),
+                list_keys(models),
+                publish_events(bus),
+            ],
+        )
+        missed_checks = DeadLetterQueue(self, "ChecksDeadLetters", config=config)
+        ModelSchedules(
+            self,
+            "Schedules",
+            definitions=config.definitions,
+            check_model=self.check_model,
+            dead_letters=missed_checks,
+        )
+
+        functions = [*pipeline.functions, *serving.functions, self.log_predictions, self.check_model]
+        dead_letters = [*pipeline.dead_letters, *serving.dead_letters, missed_checks]
+        self.alarms = Alarms(self, "Alarms", config=config)
+        self.alarms.on_dead_letters(*dead_letters)
+        self.alarms.on_errors(*functions)
+        self.alarms.on_failed_runs(pipeline.training.state_machine)
+        self.alarms.on_failing_answers(serving.api.rest)
+        self.alarms.on_slow_answers(
+            serving.predict,
+            slo_ms=min((each.serving.latency_slo_ms for each in config.definitions), default=100),
+        )
+        Overview(
+            self,
+            "Overview",
+            api=serving.api.rest,
+            predict=serving.predict,
+            training=pipeline.training.state_machine,
+            functions=functions,
+            dead_letters=dead_letters,
+            alarms=self.alarms,
+        )
+
+        CfnOutput(self, "CheckFunctionName", value=self.check_model.function_name)
+        CfnOutput(self, "AlarmTopicArn", value=self.alarms.topic.topic_arn)

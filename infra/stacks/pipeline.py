@@ -1,0 +1,242 @@
+"""From a file to a model: ingest, validate, and the training workflow."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk.aws_events import EventPattern, Rule, RuleTargetInput
+from aws_cdk.aws_events_targets import SfnStateMachine
+from constructs import Construct
+from everloop.settings import (
+    EvaluateCandidateSettings,
+    FinishRunSettings,
+    FitCandidateSettings,
+    IngestUploadSettings,
+    PrepareDatasetSettings,
+    RegisterVersionSettings,
+    RunTrialSettings,
+    SetAliasSettings,
+    ValidateBatchSettings,
+)
+
+from infra.config import Config
+from infra.constructs.layers import Layers
+from infra.constructs.python_function import PythonFunction
+from infra.constructs.statements import list_keys, publish_events, read_objects, write_objects
+from infra.constructs.training_workflow import TrainingWorkflow
+from infra.constructs.work_queue import DeadLetterQueue
+from infra.stacks.storage import INGEST_TIMEOUT_S, VALIDATE_TIMEOUT_S, StorageStack
+
+MAX_FILES_AT_ONCE = 10
+"""A flood of uploads must not take the account's concurrency away from predictions."""
+
+REQUEST_MAX_AGE = Duration.hours(1)
+"""Custom buses retry for 5 minutes by default: too short for a throttled StartExecution."""
+
+
+class PipelineStack(Stack):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: Config, storage: StorageStack, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        layers = Layers(self, "Layers", config=config)
+        landing, lake, models, bus = storage.landing, storage.lake, storage.models, storage.bus
+
+        self.ingest_upload = PythonFunction(
+            self,
+            "IngestUpload",
+            config=config,
+            stage="ingestion",
+            module="ingest_upload",
+            settings=IngestUploadSettings(lake_bucket=lake.bucket_name, event_bus=bus.event_bus_name),
+            layers=layers.data,
+            memory_size_mib=2048,
+            timeout_s=INGEST_TIMEOUT_S,
+            access=[
+                read_objects(landing, "uploads/*"),
+                list_keys(landing),
+                read_objects(lake, "staged/*", "reports/*"),
+                write_objects(lake, "staged/*", "reports/*"),
+                list_keys(lake),
+                publish_events(bus),
+            ],
+        )
+        self.ingest_upload.consume(storage.uploads, batch_size=1, concurrency=MAX_FILES_AT_ONCE)
+
+        self.validate_batch = PythonFunction(
+            self,
+            "ValidateBatch",
+            config=config,
+            stage="validation",
+            module="validate_batch",
+            settings=ValidateBatchSettings(lake_bucket=lake.bucket_name, event_bus=bus.event_bus_name),
+            layers=layers.data,
+            memory_size_mib=3008,
+            timeout_s=VALIDATE_TIMEOUT_S,
+            access=[
+                read_objects(lake, "staged/*", "batches/*", "profiles/*", "reports/*"),
+                write_objects(lake, "batches/*", "quarantine/*", "profiles/*", "reports/*"),
+                list_keys(lake),
+                publish_events(bus),
+            ],
+        )
+        self.validate_batch.consume(storage.staged, batch_size=1, concurrency=MAX_FILES_AT_ONCE)
+
+        self.prepare_dataset = PythonFunction(
+            self,
+            "PrepareDataset",
+            config=config,
+            stage="training",
+            module="prepare_dataset",
+            settings=PrepareDatasetSettings(lake_bucket=lake.bucket_name),
+            layers=layers.data,
+            memory_size_mib=3008,
+            timeout_s=900,
+            access=[
+                read_objects(lake, "batches/*", "reports/*", "profiles/*", "datasets/*", "work/*"),
+                write_objects(lake, "datasets/*", "work/*"),
+                list_keys(lake),
+            ],
+        )
+        self.run_trial = PythonFunction(
+            self,
+            "RunTrial",
+            config=config,
+            stage="training",
+            module="run_trial",
+            settings=RunTrialSettings(lake_bucket=lake.bucket_name),
+            layers=layers.training,
+            memory_size_mib=3008,
+            timeout_s=900,
+            access=[read_objects(lake, "work/*"), write_objects(lake, "work/*"), list_keys(lake)],
+        )
+        self.fit_candidate = PythonFunction(
+            self,
+            "FitCandidate",
+            config=config,
+            stage="training",
+            module="fit_candidate",
+            settings=FitCandidateSettings(lake_bucket=lake.bucket_name),
+            layers=layers.training,
+            memory_size_mib=3008,
+            timeout_s=900,
+            access=[read_objects(lake, "work/*"), write_objects(lake, "work/*"), list_keys(lake)],
+        )
+        self.evaluate_candidate = PythonFunction(
+            self,
+            "EvaluateCandidate",
+            config=config,
+            stage="training",
+            module="evaluate_candidate",
+            settings=EvaluateCandidateSettings(lake_bucket=lake.bucket_name, models_bucket=models.bucket_name),
+            layers=layers.training,
+            memory_size_mib=3008,
+            timeout_s=900,
+            access=[
+                read_objects(lake, "work/*"),
+                write_objects(lake, "work/*"),
+                list_keys(lake),
+                read_objects(models, "*"),
+                list_keys(models),
+            ],
+        )
+        self.register_version = PythonFunction(
+            self,
+            "RegisterVersion",
+            config=config,
+            stage="registry",
+            module="register_version",
+            settings=RegisterVersionSettings(
+                lake_bucket=lake.bucket_name, models_bucket=models.bucket_name, event_bus=bus.event_bus_name
+            ),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=120,
+            access=[
+                read_objects(lake, "work/*", "datasets/*"),
+                list_keys(lake),
+                read_objects(models, "*/versions/*", "*/runs/*"),
+                write_objects(models, "*/versions/*", "*/runs/*"),
+                list_keys(models),
+                publish_events(bus),
+            ],
+        )
+        self.set_alias = PythonFunction(
+            self,
+            "SetAlias",
+            config=config,
+            stage="registry",
+            module="set_alias",
+            settings=SetAliasSettings(models_bucket=models.bucket_name, event_bus=bus.event_bus_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=60,
+            access=[
+                read_objects(models, "*/versions/*", "*/aliases.json"),
+                write_objects(models, "*/aliases.json"),
+                list_keys(models),
+                publish_events(bus),
+            ],
+        )
+        self.finish_run = PythonFunction(
+            self,
+            "FinishRun",
+            config=config,
+            stage="training",
+            module="finish_run",
+            settings=FinishRunSettings(models_bucket=models.bucket_name, event_bus=bus.event_bus_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=60,
+            access=[
+                read_objects(models, "*/reports/*"),
+                write_objects(models, "*/reports/*"),
+                list_keys(models),
+                publish_events(bus),
+            ],
+        )
+
+        self.training = TrainingWorkflow(
+            self,
+            "Training",
+            config=config,
+            prepare_dataset=self.prepare_dataset,
+            run_trial=self.run_trial,
+            fit_candidate=self.fit_candidate,
+            evaluate_candidate=self.evaluate_candidate,
+            register_version=self.register_version,
+            set_alias=self.set_alias,
+            finish_run=self.finish_run,
+        )
+
+        self.lost_requests = DeadLetterQueue(self, "TrainingRequestsDeadLetters", config=config)
+        Rule(
+            self,
+            "TrainingRequested",
+            description="Whoever asks for a training, the workflow answers",
+            event_bus=bus,
+            event_pattern=EventPattern(source=["everloop"], detail_type=["training.requested"]),
+            targets=[
+                SfnStateMachine(
+                    self.training.state_machine,
+                    input=RuleTargetInput.from_event_path("$.detail.data"),
+                    retry_attempts=20,
+                    max_event_age=REQUEST_MAX_AGE,
+                    dead_letter_queue=self.lost_requests,
+                )
+            ],
+        )
+
+        self.functions = [
+            self.ingest_upload,
+            self.validate_batch,
+            self.prepare_dataset,
+            self.run_trial,
+            self.fit_candidate,
+            self.evaluate_candidate,
+            self.register_version,
+            self.set_alias,
+            self.finish_run,
+        ]
+        self.dead_letters = [storage.uploads.dead_letters, storage.staged.dead_letters, self.lost_requests]
+
+        CfnOutput(self, "TrainingStateMachineArn", value=self.training.state_machine.state_machine_arn)

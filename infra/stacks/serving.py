@@ -1,0 +1,132 @@
+"""Answers over HTTPS: predictions and outcomes for key holders, the registry for operators."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+from everloop.settings import (
+    OperateModelsSettings,
+    PredictSettings,
+    ReadModelsSettings,
+    RecordOutcomeSettings,
+)
+
+from infra.config import Config
+from infra.constructs.http_api import HttpApi
+from infra.constructs.layers import Layers
+from infra.constructs.python_function import PythonFunction
+from infra.constructs.statements import list_keys, publish_events, read_objects, send_messages, write_objects
+from infra.constructs.work_queue import WorkQueue
+from infra.stacks.storage import StorageStack
+
+API_TIMEOUT_S = 29
+"""API Gateway waits no longer."""
+
+LOG_PREDICTIONS_TIMEOUT_S = 120
+
+
+class ServingStack(Stack):
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: Config, storage: StorageStack, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        layers = Layers(self, "Layers", config=config)
+        lake, models, bus = storage.lake, storage.models, storage.bus
+
+        self.predictions = WorkQueue(self, "Predictions", config=config, consumer_timeout_s=LOG_PREDICTIONS_TIMEOUT_S)
+        self.predict = PythonFunction(
+            self,
+            "Predict",
+            config=config,
+            stage="inference",
+            module="predict",
+            settings=PredictSettings(models_bucket=models.bucket_name, prediction_queue_url=self.predictions.queue_url),
+            layers=layers.serving,
+            memory_size_mib=1024,
+            timeout_s=API_TIMEOUT_S,
+            reserved_concurrency=config.predict_concurrency or None,
+            access=[
+                read_objects(models, "*/versions/*", "*/aliases.json"),
+                list_keys(models),
+                send_messages(self.predictions),
+            ],
+        )
+        self.record_outcome = PythonFunction(
+            self,
+            "RecordOutcome",
+            config=config,
+            stage="inference",
+            module="record_outcome",
+            settings=RecordOutcomeSettings(prediction_queue_url=self.predictions.queue_url),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=API_TIMEOUT_S,
+            access=[send_messages(self.predictions)],
+        )
+        self.read_models = PythonFunction(
+            self,
+            "ReadModels",
+            config=config,
+            stage="registry",
+            module="read_models",
+            settings=ReadModelsSettings(lake_bucket=lake.bucket_name, models_bucket=models.bucket_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=API_TIMEOUT_S,
+            access=[
+                read_objects(models, "*"),
+                list_keys(models),
+                read_objects(lake, "checks/*", "reports/*"),
+                list_keys(lake),
+            ],
+        )
+        self.operate_models = PythonFunction(
+            self,
+            "OperateModels",
+            config=config,
+            stage="registry",
+            module="operate_models",
+            settings=OperateModelsSettings(models_bucket=models.bucket_name, event_bus=bus.event_bus_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=API_TIMEOUT_S,
+            access=[
+                read_objects(models, "*/versions/*", "*/aliases.json"),
+                write_objects(models, "*/aliases.json"),
+                list_keys(models),
+                publish_events(bus),
+            ],
+        )
+
+        self.api = HttpApi(self, "Api", config=config)
+        self.api.for_key_holders(
+            self.predict.live,
+            "POST /models/{model}/predictions",
+            "POST /models/{model}/versions/{version}/predictions",
+        )
+        self.api.for_key_holders(self.record_outcome, "POST /models/{model}/outcomes")
+        self.api.for_operators(
+            self.read_models,
+            "GET /models",
+            "GET /models/{model}",
+            "GET /models/{model}/versions",
+            "GET /models/{model}/versions/{version}",
+            "GET /models/{model}/versions/{version}/card",
+            "GET /models/{model}/history",
+            "GET /models/{model}/monitoring",
+            "GET /models/{model}/runs/{run_id}",
+        )
+        self.api.for_operators(
+            self.operate_models,
+            "POST /models/{model}/trainings",
+            "POST /models/{model}/promote",
+            "POST /models/{model}/rollback",
+        )
+
+        self.functions = [self.predict, self.record_outcome, self.read_models, self.operate_models]
+        self.dead_letters = [self.predictions.dead_letters]
+
+        CfnOutput(self, "ApiId", value=self.api.rest.rest_api_id)
+        CfnOutput(self, "ApiStage", value=self.api.rest.deployment_stage.stage_name)
+        CfnOutput(self, "ApiUrl", value=self.api.rest.url)
+        CfnOutput(self, "ApiKeyId", value=self.api.key.key_id)

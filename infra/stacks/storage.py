@@ -1,0 +1,58 @@
+"""Where everything lies: three buckets, the queues their objects arrive in, and the event bus."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk.aws_events import EventBus
+from aws_cdk.aws_s3 import LifecycleRule
+from constructs import Construct
+
+from infra.config import Config
+from infra.constructs.private_bucket import PrivateBucket
+from infra.constructs.work_queue import WorkQueue
+
+INGEST_TIMEOUT_S = 300
+VALIDATE_TIMEOUT_S = 600
+
+INTERMEDIATE_MAX_AGE = Duration.days(30)
+"""Staged files and training intermediates outlive the 14 days a dead letter may wait for its redrive."""
+
+
+class StorageStack(Stack):
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+
+        access_logs = PrivateBucket(
+            self,
+            "AccessLogs",
+            config=config,
+            versioned=False,
+            lifecycle_rules=[LifecycleRule(id="OldLogs", expiration=Duration.days(90))],
+        )
+        self.landing = PrivateBucket(self, "Landing", config=config, access_logs=access_logs)
+        self.lake = PrivateBucket(
+            self,
+            "Lake",
+            config=config,
+            access_logs=access_logs,
+            lifecycle_rules=[
+                LifecycleRule(id="Staged", prefix="staged/", expiration=INTERMEDIATE_MAX_AGE),
+                LifecycleRule(id="Work", prefix="work/", expiration=INTERMEDIATE_MAX_AGE),
+            ],
+        )
+        self.models = PrivateBucket(self, "Models", config=config, access_logs=access_logs)
+
+        # The queues live beside their buckets: in the consumer's stack they and the buckets would need each other.
+        self.uploads = WorkQueue(self, "Uploads", config=config, consumer_timeout_s=INGEST_TIMEOUT_S)
+        self.staged = WorkQueue(self, "Staged", config=config, consumer_timeout_s=VALIDATE_TIMEOUT_S)
+        self.landing.notify(self.uploads, prefix="uploads/")
+        self.lake.notify(self.staged, prefix="staged/")
+
+        # NOTE: the bus gets a generated name like everything else, so that two deployments fit in one account; an
+        # output and each function's settings carry it. Deleting a bus loses no data, so it is never retained.
+        self.bus = EventBus(self, "Events", description="What happens in Everloop, as CloudEvents")
+
+        CfnOutput(self, "LandingBucketName", value=self.landing.bucket_name)
+        CfnOutput(self, "LakeBucketName", value=self.lake.bucket_name)
+        CfnOutput(self, "ModelsBucketName", value=self.models.bucket_name)
+        CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)

@@ -1,0 +1,1 @@
+"""The only room that talks to AWS: each adapter implements one port and maps foreign errors to ours."""

@@ -1,0 +1,95 @@
+"""API Gateway proxy events in, responses out; every error becomes an RFC 9457 problem document."""
+
+import base64
+import binascii
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+from everloop.adapters.observability import logger
+from everloop.errors import BodyTooLargeError, MalformedBodyError, ModelUnavailableError, RequestError, StorageError
+
+MAXIMUM_BODY_BYTES = 6_000_000
+"""Lambda takes 6 MB of request; a little less, so that the refusal is ours and readable."""
+
+Event = dict[str, Any]
+Response = dict[str, Any]
+
+
+def api_handler(handle: Callable[[Event], Response]) -> Callable[[Event, object], Response]:
+    """Turn `handle(event) -> response` into a Lambda handler that answers 4xx and 503 as problem documents."""
+
+    @functools.wraps(handle)
+    def lambda_handler(event: Event, context: object) -> Response:
+        try:
+            return handle(event)
+        except RequestError as error:
+            return problem(error.status, error.title, error.detail, problems=error.problems)
+        except ModelUnavailableError as error:
+            logger.error("no model and no fallback can answer", extra={"reason": str(error)})
+            return problem(503, "No model can answer", str(error))
+        except StorageError:
+            logger.exception("storage failed")
+            return problem(503, "Storage is not reachable", "nothing was recorded; send the request again")
+
+    return lambda_handler
+
+
+def respond(body: Any, status: int = 200) -> Response:
+    return _response(status, "application/json", json.dumps(body, allow_nan=False, ensure_ascii=False))
+
+
+def respond_text(body: str, content_type: str) -> Response:
+    return _response(200, content_type, body)
+
+
+def problem(status: int, title: str, detail: str, *, problems: list[dict[str, Any]] | None = None) -> Response:
+    """RFC 9457, with `errors` naming row, column, expected and got of each wrong cell."""
+    document: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if problems:
+        document["errors"] = problems
+    return _response(status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+
+
+def path_parameter(event: Event, name: str) -> str:
+    return str(event["pathParameters"][name])
+
+
+def json_body(event: Event) -> Any:
+    """Raises BodyTooLargeError or MalformedBodyError that says where the JSON breaks."""
+    text = event.get("body") or ""
+    if len(text) > MAXIMUM_BODY_BYTES:
+        raise BodyTooLargeError(f"expected at most {MAXIMUM_BODY_BYTES} bytes, got {len(text)}; send fewer rows")
+    if event.get("isBase64Encoded"):
+        try:
+            text = base64.b64decode(text, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise MalformedBodyError(f"expected UTF-8 JSON, got bytes that are not: {error}") from error
+    if not text.strip():
+        raise MalformedBodyError("expected a JSON object, got an empty body")
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_object)
+    except json.JSONDecodeError as error:
+        raise MalformedBodyError(f"expected JSON; line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except RecursionError as error:
+        raise MalformedBodyError("expected rows of plain values, got arrays or objects nested too deeply") from error
+    except ValueError as error:  # an integer of more digits than Python reads, or one of the two below
+        raise MalformedBodyError(f"expected JSON: {error}") from error
+
+
+def _refuse_constant(token: str) -> Any:
+    raise ValueError(f"{token} is not JSON; send null for a missing number")
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {twice[:80]!r} is given twice in one object")
+    return result
+
+
+def _response(status: int, content_type: str, body: str) -> Response:
+    return {"statusCode": status, "headers": {"Content-Type": content_type}, "body": body}

@@ -1,0 +1,124 @@
+"""What a delivered file becomes: a staged batch, then a report that says what happened to each row."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from everloop.contracts.base import Contract
+from everloop.contracts.definition import Definition
+
+ROW_NUMBER = "_row"
+REASONS = "_reasons"
+RESERVED_COLUMNS = frozenset({ROW_NUMBER, REASONS})
+"""What quarantine files add. Uploading a mended quarantine file is natural, so deliveries may carry and lose them."""
+
+
+class BatchStatus(StrEnum):
+    ACCEPTED = "accepted"
+    QUARANTINED = "quarantined"
+    """Every row is invalid; all of them are kept in quarantine."""
+    REJECTED = "rejected"
+    """The file cannot be used as a whole; `reason` says why."""
+
+
+class Source(Contract):
+    """The object that was delivered."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    size_bytes: int = Field(ge=0)
+
+
+class StagedBatch(Contract):
+    """A file that could be read: its rows lie as text in the lake and wait for validation."""
+
+    batch_id: str
+    model: str
+    source: Source
+    received_at: AwareDatetime
+
+
+class RowCounts(Contract):
+    """What became of each row; nothing is ever lost."""
+
+    delivered: int = Field(default=0, ge=0)
+    accepted: int = Field(default=0, ge=0)
+    quarantined: int = Field(default=0, ge=0)
+    duplicates: int = Field(default=0, ge=0)
+    """Rows whose row id another row of the same file carries as well, and which were not the newest."""
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        if self.delivered != self.accepted + self.quarantined + self.duplicates:
+            raise ValueError(
+                f"delivered {self.delivered} is not accepted {self.accepted}"
+                f" + quarantined {self.quarantined} + duplicates {self.duplicates}"
+            )
+        return self
+
+
+class Problem(Contract):
+    """One kind of fault in one column, over all rows that have it."""
+
+    reason: str
+    column: str
+    rows: int = Field(ge=1)
+    expected: str
+    example: str | None = None
+    """The first value that failed; null when values were missing."""
+
+
+class BatchReport(Contract):
+    batch_id: str
+    model: str
+    status: BatchStatus
+    rows: RowCounts = RowCounts()
+    problems: tuple[Problem, ...] = ()
+    undeclared_columns: tuple[str, ...] = ()
+    """Columns of the file that the definition does not know; they are ignored."""
+    source: Source
+    received_at: AwareDatetime
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    """Of the accepted rows, in the definition's timestamp column."""
+    definition_hash: str | None = None
+    """Null when no definition was there to judge by."""
+    reason: str | None = None
+    detail: str | None = None
+
+    @model_validator(mode="after")
+    def _reason_goes_with_refusal(self) -> Self:
+        if (self.status is BatchStatus.ACCEPTED) != (self.reason is None):
+            raise ValueError(f"status {self.status}: expected a reason unless accepted, got {self.reason!r}")
+        return self
+
+    @property
+    def is_unread(self) -> bool:
+        """Refused before a single row was read, so that the lake holds nothing of it but this report."""
+        return self.status is BatchStatus.REJECTED and self.rows.delivered == 0
+
+
+def required_columns(definition: Definition) -> tuple[str, ...]:
+    """Columns each row must fill: those that are not nullable, the target, the timestamp and the row id."""
+    roles = {definition.data.target, definition.data.timestamp, *definition.data.row_id}
+    return tuple(name for name, column in definition.columns.items() if name in roles or not column.nullable)
+
+
+def undeclared_columns(names: Iterable[str], definition: Definition) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in definition.columns)
+
+
+def explain_missing_columns(names: Collection[str], definition: Definition) -> str | None:
+    """None when the file has each required column, otherwise what is missing and what is there instead."""
+    missing = [name for name in required_columns(definition) if name not in names]
+    if not missing:
+        return None
+    instead = ", ".join(map(repr, undeclared_columns(names, definition))) or "none"
+    return (
+        f"expected columns {', '.join(map(repr, missing))}, which the file lacks; columns it has that"
+        f" {definition.name}.toml does not declare: {instead[:500]}"
+    )

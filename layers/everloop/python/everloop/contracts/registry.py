@@ -1,0 +1,81 @@
+"""What lies in the models bucket: the manifest of a version, the aliases of a model, the report of a run."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from everloop.contracts.base import Contract
+
+
+class Manifest(Contract):
+    """Written last, so a version without it does not exist yet."""
+
+    model: str
+    version: int
+    run_id: str
+    created_at: datetime
+    files: dict[str, str]
+    """File name → sha256 of its bytes, in hexadecimal."""
+
+
+class AliasChange(Contract):
+    epoch: int
+    at: datetime
+    action: Literal["promote", "rollback"]
+    champion: int
+    previous: int | None
+    reason: str
+    by: str
+
+
+class Aliases(Contract):
+    """The one object of a model that changes; its history is append-only and answers "what was live at T"."""
+
+    model: str
+    epoch: int = 0
+    champion: int | None = None
+    history: tuple[AliasChange, ...] = ()
+
+    def predecessor(self, version: int | None) -> int | None:
+        """The champion that `version` replaced when it was last promoted; None if it was the first."""
+        for change in reversed(self.history):
+            if change.action == "promote" and change.champion == version:
+                return change.previous
+        return None
+
+    def champion_at(self, moment: datetime) -> int | None:
+        live = [change.champion for change in self.history if change.at <= moment]
+        return live[-1] if live else None
+
+
+RunStatus = Literal["promoted", "registered", "refused", "failed"]
+
+
+class Gate(Contract):
+    name: str
+    passed: bool
+    detail: str
+
+
+class RunReport(Contract):
+    """How a training run ended; every run has one, whatever happened."""
+
+    model: str
+    run_id: str
+    status: RunStatus
+    version: int | None = None
+    dataset_version: str | None = None
+    reason: str = ""
+    gates: tuple[Gate, ...] = ()
+    metrics: dict[str, float] = {}
+    error: dict[str, Any] | None = None
+    finished_at: datetime
+
+
+class TrainingRequest(Contract):
+    """The data of a `training.requested` event and the input of the Training state machine."""
+
+    model: str
+    run_id: str
+    as_of: datetime
+    reason: str
+    requested_by: str

@@ -1,0 +1,156 @@
+"""A checked SQL expression as a small tree that knows its DuckDB and its ONNX form.
+
+One rule makes the engines agree: **a number is finite or it is null**. Whatever is not (1/0, ln(0), sqrt(-1),
+exp(1000)) is NULL, in every column, after every operator. Text has no null in ONNX, so '' is the null of text, on both
+sides.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from sqlglot import exp
+
+from everloop.contracts.definition import ColumnType
+from everloop.features.graph import NULL_NUMBER, NULL_TEXT, Graph, Tensor
+from everloop.features.signature import KIND_OF_COLUMN, Kind, Signature
+
+_SQL_TYPE = {Kind.NUMBER: "DOUBLE", Kind.BOOLEAN: "BOOLEAN", Kind.TEXT: "VARCHAR", Kind.TIMESTAMP: "TIMESTAMP"}
+_EPOCH = datetime(1970, 1, 1)
+
+_FINITE = "list_filter([{}], lambda v: isfinite(v))[1]"
+# A list, because `CASE WHEN isfinite(x) THEN x END` writes x twice: nested 30 deep that is 2^30 copies.
+
+_COLUMN_SQL: dict[Kind, str] = {
+    Kind.NUMBER: _FINITE.format("CAST({0} AS DOUBLE)"),
+    Kind.BOOLEAN: "CAST({0} AS BOOLEAN)",
+    Kind.TEXT: "nullif(CAST({0} AS VARCHAR), '')",
+    # By way of UTC microseconds: the same for TIMESTAMP, TIMESTAMPTZ (whatever the session's zone) and DATE.
+    Kind.TIMESTAMP: "CASE WHEN isfinite({0}) THEN make_timestamp(epoch_us({0})) END",
+}
+
+
+def quote(identifier: str) -> str:
+    """A name as a DuckDB identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator, whole: what users call it, where the parser puts it, its kinds, and its form in both engines."""
+
+    name: str
+    node: type[exp.Expr]
+    signature: Signature
+    duckdb: Callable[..., str]
+    onnx: Callable[..., Tensor]
+    overflows: bool = False
+    """Finite numbers can give a number that is not finite."""
+    transparent: bool = False
+    """A number that is not finite never gives a finite one, so the check can wait until after this operator."""
+    arguments: Callable[[exp.Expr], list[exp.Expr]] = lambda node: list(node.iter_expressions())
+    """The parser's children in the order in which both forms take them."""
+
+
+@dataclass(frozen=True)
+class Literal:
+    value: float | str | bool | datetime | None
+    kind: Kind
+    size: ClassVar[int] = 1
+    unchecked: ClassVar[bool] = False
+
+    def to_duckdb(self) -> str:
+        if self.value is None or self.value == NULL_TEXT:
+            return f"CAST(NULL AS {_SQL_TYPE[self.kind]})"
+        return _LITERAL_SQL[self.kind](self.value)
+
+    def to_onnx(self, graph: Graph) -> Tensor:
+        if self.value is None:
+            tensor = graph.constant(NULL_TEXT if self.kind is Kind.TEXT else NULL_NUMBER)
+        elif isinstance(self.value, datetime):
+            tensor = graph.constant((self.value - _EPOCH).total_seconds())
+        else:
+            tensor = graph.constant(self.value if isinstance(self.value, str) else float(self.value))
+        return Tensor(tensor.name, tensor.is_text, nullable=self.value in (None, NULL_TEXT))
+
+
+_LITERAL_SQL: dict[Kind, Callable[..., str]] = {
+    # The exponent makes DuckDB read a DOUBLE; without it 0.1 is a DECIMAL.
+    Kind.NUMBER: lambda value: repr(value) if "e" in repr(value) else f"{value!r}e0",
+    Kind.BOOLEAN: lambda value: "TRUE" if value else "FALSE",
+    Kind.TEXT: lambda value: "'" + value.replace("'", "''") + "'",
+    Kind.TIMESTAMP: lambda value: f"TIMESTAMP '{value.isoformat(sep=' ')}'",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: ColumnType
+    size: ClassVar[int] = 1
+    unchecked: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> Kind:
+        return KIND_OF_COLUMN[self.type]
+
+    def to_duckdb(self) -> str:
+        return _COLUMN_SQL[self.kind].format(quote(self.name))
+
+    def to_onnx(self, graph: Graph) -> Tensor:
+        column = graph.input(self.name)
+        return graph.finite(column) if self.kind in (Kind.NUMBER, Kind.TIMESTAMP) else column
+
+
+@dataclass(frozen=True)
+class Call:
+    operator: Operator
+    arguments: tuple["Node", ...]
+    kind: Kind
+    size: int = field(init=False)
+    unchecked: bool = field(init=False)
+    """May it hold a number that is not finite, before the check?"""
+
+    def __post_init__(self) -> None:
+        hidden = self.operator.transparent and any(argument.unchecked for argument in self.arguments)
+        object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
+        object.__setattr__(self, "unchecked", self.operator.overflows or hidden)
+
+    def to_duckdb(self, *, checked: bool = True) -> str:
+        form = self.operator.duckdb(*(self._argument_sql(argument) for argument in self.arguments))
+        return _FINITE.format(form) if checked and self.unchecked else form
+
+    def to_onnx(self, graph: Graph, *, checked: bool = True) -> Tensor:
+        form = self.operator.onnx(graph, *(self._argument_tensor(graph, argument) for argument in self.arguments))
+        return graph.finite(form) if checked and self.unchecked else form
+
+    def _argument_sql(self, argument: "Node") -> str:
+        if isinstance(argument, Call):
+            return argument.to_duckdb(checked=not self.operator.transparent)
+        return argument.to_duckdb()
+
+    def _argument_tensor(self, graph: Graph, argument: "Node") -> Tensor:
+        if isinstance(argument, Call):
+            return argument.to_onnx(graph, checked=not self.operator.transparent)
+        return argument.to_onnx(graph)
+
+
+Node = Literal | Column | Call
+
+
+def columns_of(node: Node) -> set[str]:
+    """Names of all columns that the expression reads."""
+    if isinstance(node, Call):
+        return set().union(*(columns_of(argument) for argument in node.arguments))
+    return {node.name} if isinstance(node, Column) else set()
+
+
+def call(operator: Operator, arguments: Sequence[Node]) -> Call:
+    """Apply the operator; a bare NULL takes the kind its place asks for. Raises SignatureError."""
+    kinds, result = operator.signature([argument.kind for argument in arguments])
+    typed = (
+        Literal(None, kind) if argument.kind is Kind.NULL else argument
+        for argument, kind in zip(arguments, kinds, strict=True)
+    )
+    return Call(operator, tuple(typed), result)

@@ -1,0 +1,1 @@
+"""Answering requests: validate rows, score them with the champion, fall back, log."""

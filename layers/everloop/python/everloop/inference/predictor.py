@@ -1,0 +1,137 @@
+"""Answer with the champion, else with the version before it, else with the declared constant."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from everloop.contracts.definition import Definition, Task
+from everloop.contracts.predictions import Variant
+from everloop.contracts.registry import Aliases
+from everloop.errors import EverloopError, ModelUnavailableError, StorageError
+from everloop.inference.rows import to_columns
+from everloop.ports import Clock
+from everloop.scorer import Columns, Scorer
+from everloop.stores.registry import ModelRegistry
+
+MODEL_FILE = "model.onnx"
+_KEPT_SCORERS = 4
+"""Loaded versions a worker keeps: champion and predecessor of two models, or one with pinned ones."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    version: int | None
+    answered_by: str
+    variant: Variant
+    scores: npt.NDArray[np.float64] | None
+    """None when a text constant answers."""
+    labels: Sequence[Any]
+    inputs: Columns
+    failures: tuple[EverloopError, ...] = ()
+    """Why the versions before the one that answered did not."""
+
+
+class Predictor:
+    """Warm state of one worker: loaded versions, and aliases not older than `aliases_max_age`."""
+
+    def __init__(self, registry: ModelRegistry, clock: Clock, aliases_max_age: timedelta) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._max_age = aliases_max_age
+        self._aliases: dict[str, tuple[datetime, Aliases]] = {}
+        self._scorers: dict[tuple[str, int], Scorer] = {}
+
+    def predict(
+        self, definition: Definition, rows: Sequence[dict[str, Any]], *, pinned_version: int | None = None
+    ) -> Answer:
+        """Raises InvalidRowsError; ModelUnavailableError only when no version and no constant can answer.
+
+        A pinned version is asked alone: its failure is the caller's to see.
+        """
+        columns = to_columns(rows, definition)
+        if pinned_version is not None:
+            scorer = self._scorer(definition.name, pinned_version)
+            return _answer(scorer, columns, pinned_version, "model", "pinned")
+        failures: list[EverloopError] = []
+        for version, answered_by in self._line_of_succession(definition.name, failures):
+            try:
+                scorer = self._scorer(definition.name, version)
+                return _answer(scorer, columns, version, answered_by, "champion", failures=tuple(failures))
+            except (ModelUnavailableError, StorageError) as error:
+                self._scorers.pop((definition.name, version), None)
+                failures.append(error)
+        return _constant(definition, columns, len(rows), tuple(failures))
+
+    def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
+        try:
+            aliases = self._fresh_aliases(model)
+        except StorageError as error:
+            failures.append(error)
+            return
+        if aliases.champion is not None:
+            yield aliases.champion, "model"
+        previous = aliases.predecessor(aliases.champion)
+        if previous is not None:
+            yield previous, "fallback:previous"
+
+    def _fresh_aliases(self, model: str) -> Aliases:
+        now = self._clock.now()
+        known = self._aliases.get(model)
+        if known and now - known[0] < self._max_age:
+            return known[1]
+        try:
+            aliases = self._registry.aliases(model)
+        except StorageError:
+            if known:  # S3 is away: yesterday's champion is a better answer than none
+                return known[1]
+            raise
+        self._aliases[model] = now, aliases
+        return aliases
+
+    def _scorer(self, model: str, version: int) -> Scorer:
+        key = model, version
+        if key not in self._scorers:
+            scorer = Scorer(self._registry.read(model, version, MODEL_FILE))
+            while len(self._scorers) >= _KEPT_SCORERS:
+                self._scorers.pop(next(iter(self._scorers)))
+            self._scorers[key] = scorer
+        return self._scorers[key]
+
+
+def _answer(
+    scorer: Scorer,
+    columns: Columns,
+    version: int,
+    answered_by: str,
+    variant: Variant,
+    *,
+    failures: tuple[EverloopError, ...] = (),
+) -> Answer:
+    scores = scorer.score(columns)
+    return Answer(version, answered_by, variant, *_labelled(scorer, scores), columns, failures)
+
+
+def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], Sequence[Any]]:
+    if scorer.task is Task.REGRESSION:
+        return scores, [None] * len(scores)
+    if scorer.task is Task.BINARY:
+        return scores, [scorer.classes[int(score >= 0.5)] for score in scores]
+    best = scores.argmax(axis=1)
+    return scores.max(axis=1), [scorer.classes[index] for index in best]
+
+
+def _constant(definition: Definition, columns: Columns, count: int, failures: tuple[EverloopError, ...]) -> Answer:
+    fallback = definition.serving.fallback
+    if fallback is None:
+        reasons = "; ".join(str(failure) for failure in failures) or "it has no champion yet"
+        raise ModelUnavailableError(
+            f"no version of {definition.name!r} can answer ({reasons}) and serving.fallback is not declared"
+        )
+    if isinstance(fallback, str):
+        return Answer(None, "fallback:default", "champion", None, [fallback] * count, columns, failures)
+    scores = np.full(count, float(fallback))
+    return Answer(None, "fallback:default", "champion", scores, [None] * count, columns, failures)

@@ -1,0 +1,133 @@
+"""What is remembered of an answer: records for the lake, in messages that fit a queue."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from everloop.contracts.definition import Column, ColumnType, Definition
+from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
+from everloop.errors import InvalidRowsError, MalformedBodyError
+from everloop.inference.predictor import Answer
+
+MAXIMUM_MESSAGE_BYTES = 1_000_000
+"""SQS takes 1 MiB; the rest is room for the envelope."""
+MAXIMUM_OUTCOMES = 1_000
+
+
+def prediction_records(
+    definition: Definition, answer: Answer, *, now: datetime, next_id: Callable[[], str]
+) -> list[PredictionRecord]:
+    """One record for each row of an answer, in order."""
+    event_times = _event_times(definition, answer, now)
+    inputs = {
+        name: [_plain(value, definition.columns[name]) for value in values[:, 0].tolist()]
+        for name, values in answer.inputs.items()
+    }
+    return [
+        PredictionRecord.model_construct(
+            prediction_id=next_id(),
+            predicted_at=now.isoformat(),
+            event_time=event_times[index],
+            version=answer.version,
+            variant=answer.variant,
+            answered_by=answer.answered_by,
+            score=None if answer.scores is None else float(answer.scores[index]),
+            label=None if label is None else str(label),
+            inputs={name: values[index] for name, values in inputs.items()},
+        )
+        for index, label in enumerate(answer.labels)
+    ]
+
+
+def prediction_messages(model: str, records: Sequence[PredictionRecord]) -> Iterator[str]:
+    """JSON messages of at most `MAXIMUM_MESSAGE_BYTES` that carry the records; halved until each fits."""
+    message = PredictionsMessage.model_construct(kind="predictions", model=model, records=tuple(records))
+    body = message.model_dump_json()
+    if len(body.encode()) <= MAXIMUM_MESSAGE_BYTES or len(records) == 1:
+        yield body
+        return
+    half = len(records) // 2
+    yield from prediction_messages(model, records[:half])
+    yield from prediction_messages(model, records[half:])
+
+
+def parse_outcomes(body: Any, definition: Definition, *, now: datetime) -> OutcomesMessage:
+    """Raises MalformedBodyError for a wrong shape, InvalidRowsError that names each wrong outcome."""
+    outcomes = body.get("outcomes") if isinstance(body, dict) else None
+    if not isinstance(outcomes, list) or not 1 <= len(outcomes) <= MAXIMUM_OUTCOMES:
+        raise MalformedBodyError(
+            'expected {"outcomes": [{"prediction_id": …, "actual": …, "observed_at"?: …}]} '
+            f"with 1 to {MAXIMUM_OUTCOMES} outcomes"
+        )
+    records: list[OutcomeRecord] = []
+    problems: list[dict[str, Any]] = []
+    target = definition.columns[definition.data.target]
+    for index, outcome in enumerate(outcomes):
+        try:
+            records.append(_outcome(outcome, target, now))
+        except _WrongOutcome as error:
+            problems.append({"row": index, "column": error.field, "expected": error.expected, "got": error.got})
+    if problems:
+        raise InvalidRowsError(f"{len(problems)} outcomes cannot be recorded", problems)
+    return OutcomesMessage(model=definition.name, records=tuple(records))
+
+
+class _WrongOutcome(Exception):
+    def __init__(self, field: str, expected: str, got: Any) -> None:
+        super().__init__(field)
+        self.field, self.expected, self.got = field, expected, repr(got)[:80]
+
+
+def _outcome(outcome: Any, target: Column, now: datetime) -> OutcomeRecord:
+    if not isinstance(outcome, dict):
+        raise _WrongOutcome("", "an object", outcome)
+    unknown = outcome.keys() - {"prediction_id", "actual", "observed_at"}
+    if unknown:
+        raise _WrongOutcome(min(unknown), "one of prediction_id, actual, observed_at", min(unknown))
+    prediction_id = outcome.get("prediction_id")
+    if not isinstance(prediction_id, str) or not 1 <= len(prediction_id) <= 128:
+        raise _WrongOutcome("prediction_id", "the id of a prediction", prediction_id)
+    return OutcomeRecord(
+        prediction_id=prediction_id,
+        actual=_actual(outcome.get("actual"), target),
+        observed_at=_moment(outcome.get("observed_at"), now),
+    )
+
+
+def _actual(value: Any, target: Column) -> float | str:
+    if target.type.is_textual:
+        if isinstance(value, str) and value:
+            return value
+    elif isinstance(value, bool | int | float) and abs(value) <= 1e300 and not math.isnan(value):
+        return float(value)
+    raise _WrongOutcome("actual", f"{target.type}, as the target column is", value)
+
+
+def _moment(value: Any, now: datetime) -> str:
+    if value is None:
+        return now.isoformat()
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _WrongOutcome("observed_at", "timestamp such as 2026-01-31T12:00:00Z", value) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+
+
+def _event_times(definition: Definition, answer: Answer, now: datetime) -> list[str]:
+    count = len(answer.labels)
+    if definition.data.timestamp is None:
+        return [now.isoformat()] * count
+    seconds = answer.inputs[definition.data.timestamp][:, 0].tolist()
+    return [now.isoformat() if math.isnan(s) else datetime.fromtimestamp(s, UTC).isoformat() for s in seconds]
+
+
+def _plain(value: Any, column: Column) -> Any:
+    """A JSON value with null where the arrays hold NaN or ''."""
+    if column.type.is_textual:
+        return value or None
+    if math.isnan(value):
+        return None
+    if column.type is ColumnType.BOOLEAN:
+        return bool(value)
+    return int(value) if column.type is ColumnType.INTEGER else value

@@ -1,0 +1,146 @@
+"""Turn the rows of a request into the typed columns a model takes, with every wrong cell named at once."""
+
+import difflib
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from everloop.contracts.definition import Column, ColumnType, Definition
+from everloop.errors import InvalidRowsError, MalformedBodyError
+from everloop.scorer import Columns
+
+MAXIMUM_ROWS = 1_000
+MAXIMUM_PROBLEMS = 100
+"""More than a person reads; the count in the message stays exact."""
+
+
+def parse_rows(body: Any, definition: Definition) -> list[dict[str, Any]]:
+    """The `rows` of a request body; raises MalformedBodyError unless there are 1 to 1,000 objects."""
+    if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
+        example = dict.fromkeys(list(definition.inputs)[:2], "…")
+        raise MalformedBodyError(f'expected {{"rows": [{example}, …]}}, got {_shown(body)}')
+    rows: list[dict[str, Any]] = body["rows"]
+    if not 1 <= len(rows) <= MAXIMUM_ROWS:
+        raise MalformedBodyError(f"expected 1 to {MAXIMUM_ROWS} rows, got {len(rows)}")
+    for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise MalformedBodyError(f"rows[{index}]: expected an object, got {_shown(row)}")
+    return rows
+
+
+def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Columns:
+    """One array of shape [rows, 1] per input: float64 with NaN for null (timestamps: epoch seconds), or text with ''.
+
+    Raises InvalidRowsError that lists row, column, expected and got of each wrong cell.
+    """
+    problems: list[dict[str, Any]] = []
+    columns: Columns = {}
+    for name, column in definition.inputs.items():
+        read = _READERS[column.type]
+        values = []
+        for index, row in enumerate(rows):
+            value = row.get(name)
+            try:
+                values.append(read(value, column))
+            except ValueError as error:
+                problems.append({"row": index, "column": name, "expected": str(error), "got": _shown(value)})
+        if not problems:
+            dtype: Any = object if column.type.is_textual else np.float64
+            columns[name] = np.array(values, dtype=dtype).reshape(-1, 1)
+    problems += _unknown_columns(rows, definition)
+    if problems:
+        problems.sort(key=lambda problem: problem["row"])
+        raise InvalidRowsError(
+            f"{len(problems)} values do not fit the definition of {definition.name!r}", problems[:MAXIMUM_PROBLEMS]
+        )
+    return columns
+
+
+def _unknown_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> list[dict[str, Any]]:
+    known = definition.columns.keys()
+    problems = []
+    for index, row in enumerate(rows):
+        if not row.keys() <= known:
+            for name in row.keys() - known:
+                near = difflib.get_close_matches(str(name), list(known), n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                problems.append(
+                    {"row": index, "column": name, "expected": f"a declared column{hint}", "got": _shown(row[name])}
+                )
+    return problems
+
+
+def _null(column: Column, stand_in: Any) -> Any:
+    if not column.nullable:
+        raise ValueError(f"{column.type}, not null")
+    return stand_in
+
+
+def _read_number(value: Any, column: Column) -> float:
+    if value is None:
+        return float(_null(column, math.nan))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(column.type)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("a number below 1.8e308") from None
+    if not math.isfinite(number):
+        raise ValueError("a finite number")
+    if column.type is ColumnType.INTEGER and not number.is_integer():
+        raise ValueError("integer")
+    if column.minimum is not None and number < column.minimum:
+        raise ValueError(f"{column.type} >= {column.minimum:g}")
+    if column.maximum is not None and number > column.maximum:
+        raise ValueError(f"{column.type} <= {column.maximum:g}")
+    return number
+
+
+def _read_boolean(value: Any, column: Column) -> float:
+    if value is None:
+        return float(_null(column, math.nan))
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return float(value)
+
+
+def _read_text(value: Any, column: Column) -> str:
+    if value is None or value == "":
+        return str(_null(column, ""))
+    if not isinstance(value, str):
+        raise ValueError(f"{column.type} (a JSON string)")
+    if column.allowed is not None and value not in column.allowed:
+        raise ValueError(f"one of {', '.join(column.allowed)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text without lone surrogates") from None
+    return value
+
+
+def _read_timestamp(value: Any, column: Column) -> float:
+    if value is None:
+        return float(_null(column, math.nan))
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("timestamp such as 2026-01-31T12:00:00Z") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+_READERS: dict[ColumnType, Callable[[Any, Column], Any]] = {
+    ColumnType.NUMBER: _read_number,
+    ColumnType.INTEGER: _read_number,
+    ColumnType.BOOLEAN: _read_boolean,
+    ColumnType.CATEGORY: _read_text,
+    ColumnType.TEXT: _read_text,
+    ColumnType.TIMESTAMP: _read_timestamp,
+}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, int | float | str | type(None)) else f"a JSON {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,64 @@
+"""A prediction request from its parsed body to the body of its answer."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from everloop.contracts.definition import Definition, Task
+from everloop.contracts.predictions import PredictionRecord
+from everloop.errors import EverloopError, NotFoundError, StorageError
+from everloop.inference.predictor import Answer, Predictor
+from everloop.inference.records import prediction_messages, prediction_records
+from everloop.inference.rows import parse_rows
+from everloop.ports import Clock, MessageQueue
+
+
+class Reply(NamedTuple):
+    body: dict[str, Any]
+    failures: tuple[EverloopError, ...]
+    """What went wrong on the way to an answer that was given all the same."""
+
+
+class PredictionService:
+    def __init__(self, predictor: Predictor, queue: MessageQueue, clock: Clock, next_id: Callable[[], str]) -> None:
+        self._predictor = predictor
+        self._queue = queue
+        self._clock = clock
+        self._next_id = next_id
+
+    def answer(self, definition: Definition, body: Any, *, pinned_version: str | None = None) -> Reply:
+        """Raises RequestError for what the caller can mend; a queue that is down costs the log, never the answer."""
+        version = None if pinned_version is None else _version(definition, pinned_version)
+        rows = parse_rows(body, definition)
+        answer = self._predictor.predict(definition, rows, pinned_version=version)
+        records = prediction_records(definition, answer, now=self._clock.now(), next_id=self._next_id)
+        failures = answer.failures
+        try:
+            for message in prediction_messages(definition.name, records):
+                self._queue.send(message)
+        except StorageError as error:
+            failures = (*failures, error)
+        return Reply(
+            {
+                "model": definition.name,
+                "version": answer.version,
+                "predictions": [
+                    _prediction(definition, answer, record, label)
+                    for record, label in zip(records, answer.labels, strict=True)
+                ],
+            },
+            failures,
+        )
+
+
+def _version(definition: Definition, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise NotFoundError(f"expected a version number of {definition.name!r}, got {text[:80]!r}")
+    return int(text)
+
+
+def _prediction(definition: Definition, answer: Answer, record: PredictionRecord, label: Any) -> dict[str, Any]:
+    name = "value" if definition.task is Task.REGRESSION else "score"
+    prediction = {"prediction_id": record.prediction_id, name: record.score}
+    if label is not None:
+        prediction["label"] = label
+    return {**prediction, "answered_by": answer.answered_by, "variant": answer.variant}

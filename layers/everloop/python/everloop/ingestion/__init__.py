@@ -1,0 +1,1 @@
+"""From an uploaded file, whatever its format, to rows of text in the lake."""

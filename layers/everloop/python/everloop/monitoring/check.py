@@ -1,0 +1,159 @@
+"""One monitoring check: read the window, compare, decide, and ask for a retraining when it is due."""
+
+import json
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from everloop.contracts.definition import ColumnType, Definition, Task
+from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance
+from everloop.contracts.registry import TrainingRequest
+from everloop.features.profile import Profile
+from everloop.metrics import bootstrap_interval
+from everloop.monitoring.drift import compare
+from everloop.monitoring.verdict import decide, hold_back
+from everloop.monitoring.window import CurrentWindow, read_window
+from everloop.ports import EventBus
+from everloop.stores.checks import CheckStore, check_id
+from everloop.stores.predictions import PredictionLog
+from everloop.stores.registry import ModelRegistry
+
+_LOOK_BACK = timedelta(days=92)
+"""Earlier checks that a decision may lean on: two windows, the cooldown and a week of retrainings fit in a quarter."""
+
+
+class ModelChecker:
+    def __init__(self, registry: ModelRegistry, log: PredictionLog, checks: CheckStore, events: EventBus) -> None:
+        self._registry = registry
+        self._log = log
+        self._checks = checks
+        self._events = events
+
+    def check(self, definition: Definition, scheduled_time: datetime) -> Check:
+        """The check of this very moment; asked twice, it answers with the first one and asks for nothing again."""
+        identifier = check_id(scheduled_time)
+        known = self._checks.find(definition.name, identifier)
+        if known:
+            return known
+        check = self._look(definition, scheduled_time, identifier)
+        if check.verdict == "degraded" or (check.verdict == "drifting" and check.reasons):
+            check = self._retrain(definition, check)
+        # The events go out before the check is saved: a death in between repeats them, and never loses them.
+        self._announce(check)
+        self._checks.save(check)
+        return check
+
+    def _look(self, definition: Definition, scheduled_time: datetime, identifier: str) -> Check:
+        start = scheduled_time - definition.monitoring.window
+        version = self._registry.aliases(definition.name).champion
+        common: dict[str, Any] = {
+            "model": definition.name,
+            "check_id": identifier,
+            "scheduled_time": scheduled_time,
+            "window_start": start,
+            "version": version,
+        }
+        if version is None:
+            return Check(**common, rows=0, outcomes=0, verdict="no-champion")
+        reference = Profile.from_json(self._registry.read(definition.name, version, "profile.json"))
+        window = self._read(definition, version, start, scheduled_time, list(reference.columns))
+        common |= {"rows": window.rows, "outcomes": len(window.actual)}
+        if window.rows < definition.monitoring.minimum_rows:
+            return Check(**common, verdict="too-few-rows")
+        drift = compare(reference, Profile.of(window.columns, reference.centres))
+        columns = tuple(
+            ColumnDriftRecord(
+                column=column.column,
+                statistic=column.statistic,
+                effect=column.effect,
+                p_value=column.p_value,
+                psi=column.psi,
+                drifted=column.drifted,
+            )
+            for column in drift
+        )
+        performance = self._performance(definition, version, window)
+        earlier = self._checks.since(definition.name, scheduled_time - _LOOK_BACK)
+        verdict, reasons = decide(definition, version, columns, performance, earlier)
+        return Check(**common, columns=columns, performance=performance, verdict=verdict, reasons=reasons)
+
+    def _read(
+        self, definition: Definition, version: int, start: datetime, end: datetime, input_names: list[str]
+    ) -> CurrentWindow:
+        with tempfile.TemporaryDirectory() as folder:
+            predictions = self._download("predictions", definition.name, start, end, Path(folder))
+            outcomes = self._download("outcomes", definition.name, start, end, Path(folder))
+            return read_window(
+                definition, predictions, outcomes, version=version, start=start, end=end, input_names=input_names
+            )
+
+    def _download(self, kind: str, model: str, start: datetime, end: datetime, folder: Path) -> list[Path]:
+        paths = []
+        for number, key in enumerate(self._log.keys(kind, model, start.date(), end.date())):
+            paths.append(folder / f"{kind}-{number}.parquet")
+            self._log.download(key, paths[-1])
+        return paths
+
+    def _performance(self, definition: Definition, version: int, window: CurrentWindow) -> Performance | None:
+        if len(window.actual) < definition.monitoring.minimum_rows:
+            return None
+        stored = json.loads(self._registry.read(definition.name, version, "metrics.json"))
+        actual, score = _comparable(definition, window)
+        if definition.task is Task.BINARY and np.ptp(actual) == 0:
+            return None  # one class only: its ranking cannot be judged
+        name = "accuracy" if definition.task is Task.MULTICLASS else definition.metric
+        current = bootstrap_interval(name, actual, score, seed=definition.training.seed)
+        return Performance(
+            metric=name,
+            rows=len(actual),
+            value=current.value,
+            low=current.low,
+            high=current.high,
+            reference=stored["candidate"][name],
+            reference_low=stored["intervals"][name]["low"],
+            reference_high=stored["intervals"][name]["high"],
+        )
+
+    def _retrain(self, definition: Definition, check: Check) -> Check:
+        reason = hold_back(definition, check, self._checks.since(definition.name, check.scheduled_time - _LOOK_BACK))
+        if reason:
+            return check.model_copy(update={"held_back": reason})
+        request = TrainingRequest(
+            model=definition.name,
+            run_id=f"check-{check.check_id}",
+            as_of=check.scheduled_time,
+            reason=f"{check.verdict}: {'; '.join(check.reasons)}",
+            requested_by="monitoring",
+        )
+        self._events.publish("training.requested", subject=definition.name, data=request.model_dump(mode="json"))
+        return check.model_copy(update={"retraining": request.run_id})
+
+    def _announce(self, check: Check) -> None:
+        data = check.model_dump(mode="json")
+        self._events.publish("monitoring.checked", subject=check.model, data=data)
+        if check.drifted_columns:
+            self._events.publish("drift.detected", subject=check.model, data=data)
+        if check.verdict == "degraded":
+            self._events.publish("performance.degraded", subject=check.model, data=data)
+
+
+def _comparable(
+    definition: Definition, window: CurrentWindow
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Actual and score as the metrics take them; for multiclass, 1 and "was the label right"."""
+    if definition.task is Task.MULTICLASS:
+        right = (_normalised(definition, window.actual) == _normalised(definition, window.label)).astype(np.float64)
+        return np.ones(len(right)), right
+    if definition.columns[definition.data.target].type.is_textual:
+        return (window.actual == definition.data.positive).astype(np.float64), window.score
+    return window.actual.astype(np.float64), window.score
+
+
+def _normalised(definition: Definition, labels: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
+    """`3` and `3.0` are the same class of an integer target."""
+    is_number = definition.columns[definition.data.target].type is ColumnType.INTEGER
+    return labels.astype(np.float64) if is_number else labels

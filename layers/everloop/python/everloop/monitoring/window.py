@@ -1,0 +1,95 @@
+"""The champion's predictions of a window, joined with what really happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from everloop.contracts.definition import Definition
+from everloop.monitoring.log import INPUT_PREFIX
+
+
+@dataclass(frozen=True)
+class CurrentWindow:
+    rows: int
+    columns: dict[str, npt.NDArray[Any]]
+    """Raw inputs [rows] as profiles take them: float64 with NaN, or text with ''."""
+    actual: npt.NDArray[np.str_]
+    score: npt.NDArray[np.float64]
+    label: npt.NDArray[np.str_]
+    """Of the rows whose outcome was known by the time of the check."""
+
+
+def read_window(
+    definition: Definition,
+    predictions: Sequence[Path],
+    outcomes: Sequence[Path],
+    *,
+    version: int,
+    start: datetime,
+    end: datetime,
+    input_names: Sequence[str],
+) -> CurrentWindow:
+    """Rows of [start, end) that `version` answered as the champion's model; outcomes observed until `end`.
+
+    Of repeated records one stays; of several outcomes for a prediction the newest `observed_at` wins.
+    """
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = 0
+        if predictions:
+            connection.execute(
+                "create temp table served as select * from read_parquet($files, union_by_name = true) "
+                "where version = $version and variant = 'champion' and answered_by = 'model' "
+                "and event_time >= $start and event_time < $end "
+                "qualify row_number() over (partition by prediction_id) = 1 order by event_time, prediction_id",
+                {"files": [str(path) for path in predictions], "version": version, "start": start, "end": end},
+            )
+            rows = _count(connection)
+        columns = _columns(connection, definition, input_names) if rows else {}
+        if rows and outcomes:
+            joined = connection.execute(
+                "select actual, score, coalesce(label, '') as label from served join ("
+                " select prediction_id, arg_max(actual, observed_at) as actual"
+                " from read_parquet($files, union_by_name = true) where observed_at <= $end group by prediction_id"
+                ") using (prediction_id) order by event_time, prediction_id",
+                {"files": [str(path) for path in outcomes], "end": end},
+            ).fetchnumpy()
+        else:
+            joined = {"actual": np.array([], str), "score": np.array([], float), "label": np.array([], str)}
+    return CurrentWindow(
+        rows=rows,
+        columns=columns,
+        actual=np.asarray(joined["actual"]).astype(np.str_),
+        score=np.asarray(joined["score"], dtype=np.float64),
+        label=np.asarray(joined["label"]).astype(np.str_),
+    )
+
+
+def _columns(
+    connection: duckdb.DuckDBPyConnection, definition: Definition, input_names: Sequence[str]
+) -> dict[str, npt.NDArray[Any]]:
+    present = {row[0] for row in connection.execute("select column_name from (describe served)").fetchall()}
+    selected = []
+    for name in input_names:
+        logged = INPUT_PREFIX + name
+        if logged not in present:
+            continue
+        quoted = '"' + logged.replace('"', '""') + '"'
+        textual = definition.columns[name].type.is_textual
+        value = f"coalesce({quoted}, '')" if textual else f"coalesce(cast({quoted} as double), 'nan'::double)"
+        selected.append(f'{value} as "{name.replace(chr(34), chr(34) * 2)}"')
+    if not selected:
+        return {}
+    return dict(connection.execute(f"select {', '.join(selected)} from served").fetchnumpy())
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute("select count(*) from served").fetchone()
+    assert found is not None  # an aggregate always has a row
+    return int(found[0])

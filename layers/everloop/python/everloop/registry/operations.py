@@ -1,0 +1,82 @@
+"""What an operator may do to a model, each checked, recorded and announced."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from everloop.contracts.registry import Aliases, TrainingRequest
+from everloop.errors import MalformedBodyError, NotFoundError
+from everloop.ports import Clock, EventBus
+from everloop.registry.promotion import promote, roll_back
+from everloop.stores.registry import ModelRegistry
+
+
+class Operations:
+    def __init__(self, registry: ModelRegistry, events: EventBus, clock: Clock, next_id: Callable[[], str]) -> None:
+        self._registry = registry
+        self._events = events
+        self._clock = clock
+        self._next_id = next_id
+
+    def request_training(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
+        """Publish `training.requested`; the run can be followed under the returned run_id."""
+        fields = _fields(body, {"as_of": str, "reason": str})
+        request = TrainingRequest(
+            model=model,
+            run_id=self._next_id(),
+            as_of=_moment(fields["as_of"]) if "as_of" in fields else self._clock.now(),
+            reason=fields.get("reason", "asked for by an operator"),
+            requested_by=by,
+        )
+        document = request.model_dump(mode="json")
+        self._events.publish("training.requested", subject=model, data=document)
+        return document
+
+    def promote(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
+        fields = _fields(body, {"version": int, "reason": str})
+        if "version" not in fields:
+            raise MalformedBodyError('expected {"version": <number>, "reason"?: <text>}, got no version')
+        reason = fields.get("reason", "promoted by an operator")
+        return self.set_champion(model, fields["version"], reason=reason, by=by).model_dump(mode="json")
+
+    def set_champion(self, model: str, version: int, *, reason: str, by: str) -> Aliases:
+        """Raises NotFoundError unless the version is complete."""
+        if version not in self._registry.versions(model):
+            have = ", ".join(map(str, self._registry.versions(model))) or "none"
+            raise NotFoundError(f"model {model!r} has no version {version}; there are: {have}")
+        now = self._clock.now()
+        return self._change(model, lambda aliases: promote(aliases, version, at=now, reason=reason, by=by))
+
+    def roll_back(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
+        reason = _fields(body, {"reason": str}).get("reason", "rolled back by an operator")
+        now = self._clock.now()
+        aliases = self._change(model, lambda aliases: roll_back(aliases, at=now, reason=reason, by=by))
+        return aliases.model_dump(mode="json")
+
+    def _change(self, model: str, change: Callable[[Aliases], Aliases]) -> Aliases:
+        aliases = self._registry.change_aliases(model, change)
+        if aliases.history:
+            # Announced again when nothing changed: an earlier attempt may have died before it could tell.
+            newest = aliases.history[-1].model_dump(mode="json")
+            self._events.publish("model.alias_changed", subject=model, data={"alias": "champion", **newest})
+        return aliases
+
+
+def _fields(body: Any, expected: dict[str, type]) -> dict[str, Any]:
+    shape = ", ".join(f'"{name}": {kind.__name__}' for name, kind in expected.items())
+    if not isinstance(body, dict):
+        raise MalformedBodyError(f"expected an object {{{shape}}}, got a JSON {type(body).__name__}")
+    for name, value in body.items():
+        if name not in expected:
+            raise MalformedBodyError(f"unknown key {name!r}; expected {{{shape}}}")
+        if type(value) is not expected[name]:
+            raise MalformedBodyError(f"{name}: expected {expected[name].__name__}, got {value!r}"[:200])
+    return body
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise MalformedBodyError(f"as_of: expected a timestamp such as 2026-01-31T00:00:00Z, got {text!r}") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

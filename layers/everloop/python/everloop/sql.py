@@ -1,0 +1,53 @@
+"""DuckDB as an embedded calculator: bounded memory, no network, and quoting in one place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+MEMORY_LIMIT = "1GiB"
+"""What DuckDB may hold before it spills to `folder`; the functions that use it need about 512 MiB more."""
+THREADS = 2
+
+
+@contextmanager
+def open_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty in-memory database that spills into `folder` and reads times without an offset as UTC."""
+    database = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "threads": THREADS,
+            "temp_directory": str(folder / "spilled"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    try:
+        database.execute("SET TimeZone = 'UTC'")
+        yield database
+    finally:
+        database.close()
+
+
+def identifier(name: str) -> str:
+    """
+    >>> print(identifier('the "best" column'))
+    "the ""best"" column"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """
+    >>> print(literal("Martha's Vineyard"))
+    'Martha''s Vineyard'
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def fetch_number(database: duckdb.DuckDBPyConnection) -> int:
+    """The one number that the statement just executed answers: a count, or the rows that COPY has written."""
+    row = database.fetchone()
+    assert row is not None  # both always answer
+    return int(row[0])

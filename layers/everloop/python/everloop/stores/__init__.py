@@ -1,0 +1,1 @@
+"""The layout of the buckets: which key holds what, over the ObjectStore port."""

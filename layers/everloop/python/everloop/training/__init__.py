@@ -1,0 +1,1 @@
+"""From accepted batches to a candidate with evidence for and against it."""

@@ -1,0 +1,16 @@
+"""Linear regression with an L2 penalty."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.linear_model import Ridge
+
+from everloop.contracts.definition import Task
+from everloop.training.algorithms import Shape
+from everloop.training.algorithms._linear import linear_pipeline
+
+SPACE = {"alpha": (1.0, 0.1, 10.0, 100.0)}
+
+
+def build(task: Task, shape: Shape, parameters: Mapping[str, Any], seed: int) -> Any:
+    return linear_pipeline(shape, Ridge(random_state=seed, **parameters))

@@ -1,0 +1,141 @@
+"""Fit the winner, write features, encoder and estimator as one ONNX model, and measure that it answers alike."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, compose, helper
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+
+from everloop.contracts.definition import Definition, Task
+from everloop.scorer import METADATA_KEY, Columns, Scorer
+from everloop.training.encoding import CategoryEncoder
+from everloop.training.prepared import PreparedDataset
+from everloop.training.search import fit, predict
+
+OPSET = 21
+ML_OPSET = 3
+IR_VERSION = 10
+PARITY_TOLERANCE = 1e-4
+"""Largest difference of a probability, or of a value relative to the target's spread: float32 sums against float64."""
+
+MODEL_FILE = "fitted/model.onnx"
+FACTS_FILE = "fitted/facts.json"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    model: bytes
+    algorithm: str
+    parameters: dict[str, Any]
+    parity_difference: float
+    """Largest difference between the ONNX model on raw rows and scikit-learn on prepared ones."""
+    parity_rows: int
+
+    def to_files(self) -> dict[str, bytes]:
+        facts = {name: value for name, value in asdict(self).items() if name != "model"}
+        return {MODEL_FILE: self.model, FACTS_FILE: json.dumps(facts).encode()}
+
+    @classmethod
+    def from_files(cls, read: Callable[[str], bytes]) -> "Candidate":
+        return cls(model=read(MODEL_FILE), **json.loads(read(FACTS_FILE)))
+
+
+def fit_candidate(
+    algorithm: str,
+    parameters: dict[str, Any],
+    dataset: PreparedDataset,
+    features: onnx.ModelProto,
+    definition: Definition,
+) -> Candidate:
+    """`features` is the compiled front of the graph: raw columns in, `numbers` and `texts` out."""
+    inputs, target = dataset.train
+    encoder, estimator = fit(algorithm, parameters, dataset.task, inputs, target, seed=definition.training.seed)
+    model = build_model(encoder, estimator, dataset, features)
+    difference, rows = measure_parity(model, encoder, estimator, dataset)
+    return Candidate(model, algorithm, parameters, difference, rows)
+
+
+def build_model(encoder: CategoryEncoder, estimator: Any, dataset: PreparedDataset, features: onnx.ModelProto) -> bytes:
+    """One graph from raw columns to the answer, with the task and the classes in its metadata."""
+    width = len(dataset.number_names) + len(dataset.text_names)
+    is_classifier = dataset.task is not Task.REGRESSION
+    learned = to_onnx(
+        estimator,
+        initial_types=[("matrix", FloatTensorType([None, width]))],
+        options={id(estimator): {"zipmap": False}} if is_classifier else None,
+        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+    )
+    front = _encoding_model(encoder, dataset)
+    shared = [name for name, names in _tensors(dataset).items() if names]
+    merged = _merge(features, front, [(name, f"in_{name}") for name in shared])
+    merged = _merge(merged, compose.add_prefix(learned, "learned_"), [("matrix", "learned_matrix")])
+    _finish(merged, dataset)
+    onnx.checker.check_model(merged)
+    return bytes(merged.SerializeToString(deterministic=True))
+
+
+def measure_parity(
+    model: bytes, encoder: CategoryEncoder, estimator: Any, dataset: PreparedDataset
+) -> tuple[float, int]:
+    """Largest difference over the whole holdout and the probes, and how many rows were compared."""
+    scorer = Scorer(model)
+    worst, rows = 0.0, 0
+    spread = float(np.std(dataset.target)) or 1.0
+    holdout, _ = dataset.holdout
+    pairs: list[tuple[Any, Columns]] = [(holdout, dataset.holdout_raw), (dataset.probes, dataset.probes_raw)]
+    for inputs, raw in pairs:
+        expected: npt.NDArray[np.float64] = predict(estimator, dataset.task, encoder.transform(inputs))
+        scale = np.maximum(np.abs(expected), spread) if dataset.task is Task.REGRESSION else 1.0
+        difference = np.abs(scorer.score(raw) - expected) / scale
+        worst, rows = max(worst, float(difference.max())), rows + len(inputs)
+    return worst, rows
+
+
+def _merge(first: onnx.ModelProto, second: onnx.ModelProto, io_map: list[tuple[str, str]]) -> onnx.ModelProto:
+    """`compose.merge_models` insists on equal versions; every operator used here means the same in those named."""
+    for model in (first, second):
+        model.ir_version = IR_VERSION
+        del model.opset_import[:]
+        model.opset_import.extend([helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
+    return compose.merge_models(first, second, io_map=io_map)
+
+
+def _tensors(dataset: PreparedDataset) -> dict[str, list[str]]:
+    return {"numbers": dataset.number_names, "texts": dataset.text_names}
+
+
+def _encoding_model(encoder: CategoryEncoder, dataset: PreparedDataset) -> onnx.ModelProto:
+    kinds = {"numbers": TensorProto.FLOAT, "texts": TensorProto.STRING}
+    tensors = [
+        helper.make_tensor_value_info(f"in_{name}", kinds[name], [None, len(names)])
+        for name, names in _tensors(dataset).items()
+        if names
+    ]
+    width = len(dataset.number_names) + len(dataset.text_names)
+    output = helper.make_tensor_value_info("matrix", TensorProto.FLOAT, [None, width])
+    nodes = encoder.to_onnx("in_numbers", "in_texts", "matrix", len(dataset.number_names))
+    return helper.make_model(helper.make_graph(nodes, "encoding", tensors, [output]))
+
+
+def _finish(model: onnx.ModelProto, dataset: PreparedDataset) -> None:
+    """Leave one output, named for what it is: `score` [n, 1], `probabilities` [n, classes] or `value` [n, 1]."""
+    graph = model.graph
+    source = graph.output[0 if dataset.task is Task.REGRESSION else 1].name
+    del graph.output[:]
+    if dataset.task is Task.BINARY:
+        one = helper.make_tensor("positive_index", TensorProto.INT64, [1], [1])
+        graph.initializer.append(one)
+        graph.node.append(helper.make_node("Gather", [source, "positive_index"], ["score"], axis=1))
+        name, width = "score", 1
+    else:
+        name, width = ("value", 1) if dataset.task is Task.REGRESSION else ("probabilities", len(dataset.classes))
+        graph.node.append(helper.make_node("Identity", [source], [name]))
+    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, width]))
+    metadata = {"task": dataset.task.value, "classes": dataset.classes}
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})

@@ -1,0 +1,217 @@
+"""Choose the accepted rows a run learns from, name them in a manifest, and bring them into typed arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from everloop.contracts.batches import BatchReport, BatchStatus
+from everloop.contracts.datasets import DatasetBatch, DatasetManifest
+from everloop.contracts.definition import ColumnType, Definition, Task
+from everloop.errors import TooFewRowsError, UnusableFeatureError, UnusableTargetError
+from everloop.features.compile import CompiledFeatures
+from everloop.features.execute import read_model_inputs, read_raw_columns
+from everloop.features.profile import Profile, centres_of
+from everloop.training.prepared import Inputs, PreparedDataset
+from everloop.training.probes import PROBES_TABLE, create_probes
+
+ROWS_TABLE = "training_rows"
+_MINIMUM_CLASS_ROWS = 5
+"""Of each class, in the oldest rows that trials fit on: fewer teach nothing and break the search's split."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The batches that may hold rows of the window, in the order they were received."""
+
+    since: datetime | None
+    as_of: datetime
+    reports: tuple[BatchReport, ...]
+
+
+def select_batches(definition: Definition, reports: Sequence[BatchReport], as_of: datetime) -> Selection:
+    window = definition.training.window
+    since = as_of - window if window else None
+    accepted = (report for report in reports if report.status is BatchStatus.ACCEPTED)
+    chosen = (report for report in accepted if _overlaps(report, since, as_of))
+    return Selection(since, as_of, tuple(sorted(chosen, key=lambda report: (report.received_at, report.batch_id))))
+
+
+def _overlaps(report: BatchReport, since: datetime | None, as_of: datetime) -> bool:
+    if report.first_timestamp is None or report.last_timestamp is None:  # a model without a timestamp
+        return report.received_at <= as_of
+    first, last = _aware(report.first_timestamp), _aware(report.last_timestamp)
+    return first < as_of and (since is None or last >= since)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def create_rows(
+    connection: duckdb.DuckDBPyConnection, definition: Definition, selection: Selection, files: Sequence[Path]
+) -> DatasetManifest:
+    """Fill the table `training_rows`, oldest first or shuffled by the seed, from one file for each selected batch.
+
+    Of rows with the same row id the newest stays. Raises TooFewRowsError.
+    """
+    columns = ", ".join(_quoted(name) for name in definition.columns)
+    source = "read_parquet($files, filename = true, file_row_number = true, union_by_name = true)"
+    rows = 0
+    if files:
+        connection.execute(
+            f"create or replace temp table {ROWS_TABLE} as "
+            f"select {columns} from (select * from {source} where {_in_window(definition)} {_newest(definition)}) "
+            f"order by {_order(definition)}",
+            {"files": [str(path) for path in files], **_window_parameters(definition, selection)},
+        )
+        rows = _count(connection)
+    if rows < definition.training.minimum_rows:
+        period = f"from {selection.since:%Y-%m-%d %H:%M} " if selection.since else ""
+        raise TooFewRowsError(
+            f"{definition.name}: {rows} accepted rows {period}until {selection.as_of:%Y-%m-%d %H:%M}, "
+            f"training.minimum_rows is {definition.training.minimum_rows}; upload more data or lower it"
+        )
+    batches = tuple(DatasetBatch(batch_id=r.batch_id, rows=r.rows.accepted) for r in selection.reports)
+    return DatasetManifest(
+        model=definition.name,
+        definition_hash=definition.hash,
+        since=selection.since,
+        as_of=selection.as_of,
+        batches=batches,
+        rows=rows,
+    )
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, definition: Definition, compiled: CompiledFeatures, dataset_version: str
+) -> PreparedDataset:
+    """Typed arrays of `training_rows`; raises UnusableTargetError or UnusableFeatureError with what is wrong."""
+    inputs = _model_inputs(connection, ROWS_TABLE, compiled)
+    target, classes = _target(connection, definition)
+    holdout_rows = max(1, round(len(target) * definition.holdout.fraction))
+    _check_classes(definition, target[:-holdout_rows], classes)
+    create_probes(connection, compiled.raw_columns)
+    return PreparedDataset(
+        task=definition.task,
+        classes=classes,
+        dataset_version=dataset_version,
+        number_names=list(compiled.numbers),
+        text_names=list(compiled.texts),
+        inputs=inputs,
+        target=target,
+        holdout_rows=holdout_rows,
+        holdout_raw={
+            name: values[-holdout_rows:] for name, values in read_raw_columns(connection, ROWS_TABLE, compiled).items()
+        },
+        probes=_model_inputs(connection, PROBES_TABLE, compiled),
+        probes_raw=read_raw_columns(connection, PROBES_TABLE, compiled),
+    )
+
+
+def training_profile(connection: duckdb.DuckDBPyConnection, compiled: CompiledFeatures) -> Profile:
+    """The reference that monitoring compares with: every raw column the model takes, over all training rows."""
+    columns = {name: values[:, 0] for name, values in read_raw_columns(connection, ROWS_TABLE, compiled).items()}
+    return Profile.of(columns, centres_of(columns))
+
+
+def _model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compiled: CompiledFeatures) -> Inputs:
+    read = read_model_inputs(connection, table, compiled)
+    infinite = np.isinf(read.numbers)
+    if infinite.any():
+        names = [compiled.numbers[column] for column in np.flatnonzero(infinite.any(axis=0))]
+        raise UnusableFeatureError(
+            f"{', '.join(names)}: some values are infinite as 32-bit floats; bound or scale them"
+        )
+    return Inputs(read.numbers, read.texts)
+
+
+def _target(connection: duckdb.DuckDBPyConnection, definition: Definition) -> tuple[npt.NDArray[np.float64], list[Any]]:
+    name = definition.data.target
+    kind = definition.columns[name].type
+    values = np.asarray(connection.execute(f"select {_quoted(name)} as y from {ROWS_TABLE}").fetchnumpy()["y"])
+    if definition.task is Task.REGRESSION:
+        return values.astype(np.float64), []
+    if definition.task is Task.MULTICLASS:
+        classes, index = np.unique(values.astype(np.str_) if kind.is_textual else values, return_inverse=True)
+        return index.astype(np.float64), classes.tolist()
+    if kind.is_textual:
+        positive = str(definition.data.positive)
+        others = sorted(set(values.tolist()) - {positive})
+        if len(others) > 1:
+            raise UnusableTargetError(
+                f"target {name!r}: expected {positive!r} and one other level, got {', '.join(map(str, others[:3]))}; "
+                "declare the task multiclass-classification or mend the data"
+            )
+        return (values == positive).astype(np.float64), [*(others or [f"not {positive}"]), positive]
+    numbers = values.astype(np.float64)
+    strange = numbers[(numbers != 0) & (numbers != 1)]
+    if len(strange):
+        raise UnusableTargetError(f"target {name!r}: expected 0 or 1, got {strange[0]:g} in {len(strange)} rows")
+    return numbers, [False, True] if kind is ColumnType.BOOLEAN else [0, 1]
+
+
+def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64], classes: list[Any]) -> None:
+    name = definition.data.target
+    if definition.task is Task.REGRESSION:
+        if np.ptp(train_target) == 0:
+            raise UnusableTargetError(f"target {name!r} is {train_target[0]:g} in every training row: nothing to learn")
+        return
+    if len(classes) < 2:
+        raise UnusableTargetError(f"target {name!r}: every row is {classes[0]!r}; at least two classes are needed")
+    # The search fits on the oldest part of these rows; a class that is new there cannot be learned.
+    counts = np.bincount(train_target[: int(len(train_target) * 0.8)].astype(int), minlength=len(classes))
+    found = zip(classes, counts, strict=True)
+    rare = [f"{label!r} ({count} rows)" for label, count in found if count < _MINIMUM_CLASS_ROWS]
+    if rare:
+        raise UnusableTargetError(
+            f"target {name!r}: too few rows of {', '.join(rare[:5])} among the oldest training rows; "
+            f"{_MINIMUM_CLASS_ROWS} are needed of each class"
+        )
+
+
+def _in_window(definition: Definition) -> str:
+    timestamp = definition.data.timestamp
+    if timestamp is None:
+        return "true"
+    return f"{_quoted(timestamp)} < $as_of and ($since is null or {_quoted(timestamp)} >= $since)"
+
+
+def _window_parameters(definition: Definition, selection: Selection) -> dict[str, Any]:
+    if definition.data.timestamp is None:
+        return {}
+    return {
+        "as_of": selection.as_of.astimezone(UTC).replace(tzinfo=None),
+        "since": selection.since.astimezone(UTC).replace(tzinfo=None) if selection.since else None,
+    }
+
+
+def _newest(definition: Definition) -> str:
+    if not definition.data.row_id:
+        return ""
+    key = ", ".join(_quoted(name) for name in definition.data.row_id)
+    newest = f"{_quoted(definition.data.timestamp)} desc nulls last, " if definition.data.timestamp else ""
+    return f"qualify row_number() over (partition by {key} order by {newest}filename desc, file_row_number desc) = 1"
+
+
+def _order(definition: Definition) -> str:
+    arrival = "filename, file_row_number"
+    if definition.holdout.by == "time":
+        return f"{_quoted(str(definition.data.timestamp))}, {arrival}"
+    # Files are named by their place in the selection, so the shuffle is the same wherever they lie.
+    return f"hash(parse_filename(filename), file_row_number, {definition.training.seed}), {arrival}"
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute(f"select count(*) from {ROWS_TABLE}").fetchone()
+    assert found is not None  # an aggregate always has a row
+    return int(found[0])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

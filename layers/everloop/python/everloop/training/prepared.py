@@ -1,0 +1,108 @@
+"""The dataset as the training steps take it: typed arrays in one .npz, nothing pickled."""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from everloop.contracts.definition import Task
+from everloop.scorer import Columns
+
+_RAW = "raw/"
+_PROBE = "probe/"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the fitted pipeline sees, and the raw columns it came from."""
+
+    numbers: npt.NDArray[np.float32]
+    """[n, numbers] with NaN for null."""
+    texts: npt.NDArray[np.str_]
+    """[n, texts] with '' for null."""
+
+    def __getitem__(self, rows: Any) -> "Inputs":
+        return Inputs(self.numbers[rows], self.texts[rows])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """Rows in training order: the last `holdout_rows` are the holdout, by time or after a seeded shuffle."""
+
+    task: Task
+    classes: list[Any]
+    """Labels by class index; empty for regression."""
+    dataset_version: str
+    number_names: list[str]
+    text_names: list[str]
+    inputs: Inputs
+    target: npt.NDArray[np.float64]
+    """Class index or value, [n]."""
+    holdout_rows: int
+    holdout_raw: Columns
+    """The holdout's raw columns, as the served model takes them."""
+    probes: Inputs
+    """Adversarial rows (nulls, unseen levels, extremes) for the parity proof."""
+    probes_raw: Columns
+
+    @property
+    def train(self) -> tuple[Inputs, npt.NDArray[np.float64]]:
+        end = len(self.target) - self.holdout_rows
+        return self.inputs[:end], self.target[:end]
+
+    @property
+    def holdout(self) -> tuple[Inputs, npt.NDArray[np.float64]]:
+        start = len(self.target) - self.holdout_rows
+        return self.inputs[start:], self.target[start:]
+
+    def to_npz(self) -> bytes:
+        meta = {
+            "task": self.task,
+            "classes": self.classes,
+            "dataset_version": self.dataset_version,
+            "number_names": self.number_names,
+            "text_names": self.text_names,
+            "holdout_rows": self.holdout_rows,
+        }
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "meta": np.array(json.dumps(meta)),
+            "numbers": self.inputs.numbers,
+            "texts": self.inputs.texts,
+            "target": self.target,
+            "probe_numbers": self.probes.numbers,
+            "probe_texts": self.probes.texts,
+        }
+        for prefix, columns in ((_RAW, self.holdout_raw), (_PROBE, self.probes_raw)):
+            arrays |= {prefix + name: _storable(values) for name, values in columns.items()}
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_npz(cls, body: bytes) -> "PreparedDataset":
+        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+            meta = json.loads(str(stored["meta"]))
+            return cls(
+                task=Task(meta.pop("task")),
+                **meta,
+                inputs=Inputs(stored["numbers"], stored["texts"]),
+                target=stored["target"],
+                probes=Inputs(stored["probe_numbers"], stored["probe_texts"]),
+                holdout_raw={n.removeprefix(_RAW): _loaded(stored[n]) for n in stored if n.startswith(_RAW)},
+                probes_raw={n.removeprefix(_PROBE): _loaded(stored[n]) for n in stored if n.startswith(_PROBE)},
+            )
+
+
+def _storable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return values.astype(np.str_) if values.dtype == object else values
+
+
+def _loaded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """onnxruntime takes text as arrays of Python strings."""
+    return values.astype(object) if values.dtype.kind == "U" else values

@@ -1,0 +1,11 @@
+"""Infinity, NaN, or a number such as 1e400 that no double holds."""
+
+from everloop.contracts.definition import ColumnType
+from everloop.validation.cells import Cell
+from everloop.validation.checks.failure import Failure
+
+
+def check(cell: Cell) -> Failure | None:
+    if cell.column.type is not ColumnType.NUMBER:
+        return None
+    return Failure(f"NOT isfinite({cell.value})", "a finite number below 1.8e308")

@@ -1,0 +1,1 @@
+"""Everloop on this machine: the embedded cloud and the command line."""

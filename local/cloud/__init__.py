@@ -1,0 +1,1 @@
+"""The embedded cloud: start it, synthesize the app, deploy it."""

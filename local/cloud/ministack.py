@@ -1,0 +1,132 @@
+"""The embedded cloud: MiniStack with a faithful Lambda. Run as `python -m local.cloud.ministack HOME`.
+
+MiniStack is pinned exactly, because this module replaces some of its internals; tests/contract/test_local_cloud.py
+fails when an upgrade moves one of them. HOME only marks the process as the one that belongs to this state folder.
+"""
+
+import importlib.util
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ministack.app
+from ministack.core import lambda_runtime
+from ministack.core.persistence import STATE_DIR, save_all
+from ministack.services import cloudwatch, lambda_svc
+
+from local.cloud.environment import SAVED_MARK
+from local.cloud.metrics import metrics_in
+
+logger = logging.getLogger(__name__)
+
+Invocation = dict[str, Any]
+
+
+def is_python(config: dict[str, Any]) -> bool:
+    return str(config.get("Runtime", "")).startswith("python")
+
+
+def has_runtime_client() -> bool:
+    """awslambdaric has wheels for Linux only."""
+    return importlib.util.find_spec("awslambdaric") is not None
+
+
+def install() -> None:
+    """Replace what differs from AWS."""
+    if has_runtime_client():
+        run_python_under_the_runtime_client()
+    else:
+        logger.warning(
+            "awslambdaric is not installed: functions run under MiniStack's own worker, without error names and "
+            "memory limits"
+        )
+    count_every_invocation()
+    hide_errors_behind_the_api()
+
+
+def run_python_under_the_runtime_client() -> None:
+    from local.cloud.runtime import RuntimeClientWorker
+
+    worker_class_for = lambda_runtime._worker_class_for
+    execute_warm = lambda_svc._execute_function_warm
+
+    def worker_class(config: dict[str, Any]) -> Any:
+        return RuntimeClientWorker if is_python(config) else worker_class_for(config)
+
+    def execute(func: dict[str, Any], event: Any, request_id: str) -> Any:
+        python = is_python(func.get("config") or func)
+        run = lambda_svc._execute_function_provided_warm if python else execute_warm
+        return run(func, event, request_id)
+
+    lambda_runtime._worker_class_for = worker_class
+    lambda_svc._execute_function_warm = execute
+
+
+def count_every_invocation() -> None:
+    """MiniStack counts `Invoke` calls only: not those from queues, events and the API, nor errors of async ones.
+
+    All paths meet in the dispatcher, where the log of the call is at hand, too: metrics printed in it become metrics.
+    """
+    emit = lambda_svc._emit_lambda_metrics
+    dispatch = lambda_svc._execute_function_dispatch
+
+    def emit_throttles(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        # A throttled call never reaches the dispatcher. It is reported twice; only the first has no duration.
+        if throttle and not duration_ms:
+            emit(function_name, duration_ms, error, throttle)
+
+    def counted(
+        func: dict[str, Any], config: dict[str, Any], event: Any, request_id: str, started: float
+    ) -> Invocation:
+        result: Invocation = dispatch(func, config, event, request_id, started)
+        emit(config["FunctionName"], (time.time() - started) * 1000, bool(result.get("error")), False)
+        for metric in metrics_in(result.get("log") or ""):
+            cloudwatch.record_metric(*metric)
+        return result
+
+    lambda_svc._emit_lambda_metrics = emit_throttles
+    lambda_svc._execute_function_dispatch = counted
+
+
+def hide_errors_behind_the_api() -> None:
+    """API Gateway answers 502 `{"message": "Internal server error"}`; MiniStack sends the exception to the caller."""
+    to_response: Callable[[Invocation], Any] = lambda_svc.lambda_execute_result_to_api_proxy_response
+
+    def without_error_text(result: Invocation) -> Any:
+        failed = result.get("error") and not result.get("throttle")
+        return to_response({**result, "body": "Internal server error"} if failed else result)
+
+    lambda_svc.lambda_execute_result_to_api_proxy_response = without_error_text
+
+
+def save_state_on_request() -> None:
+    """Save all services on SIGUSR1. MiniStack saves only on a clean stop: a crash would forget the stacks, and with
+    them the names of the buckets that hold everything."""
+
+    def save() -> None:
+        save_all(ministack.app._build_persistence_save_dict())
+        Path(STATE_DIR, SAVED_MARK).touch()
+
+    # In a thread, so that the event loop goes on answering.
+    signal.signal(signal.SIGUSR1, lambda number, frame: threading.Thread(target=save, daemon=True).start())
+
+
+def main() -> None:
+    logging.getLogger("persistence").setLevel(logging.WARNING)  # else each save logs a line for each of 60 services
+    install()
+    save_state_on_request()
+    try:
+        ministack.app.main()
+    finally:
+        # MiniStack leaves its functions' processes behind when it stops.
+        lambda_runtime.reset()
+
+
+if __name__ == "__main__":
+    del sys.argv[1:]  # MiniStack reads the command line, too, and knows no HOME
+    main()

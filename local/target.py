@@ -1,0 +1,96 @@
+"""Where commands go: the local cloud while it runs, else the AWS account of the ordinary AWS environment."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from local.cloud.clients import local_client
+from local.cloud.process import Cloud, running
+from local.errors import LocalCloudError, NotDeployedError
+from local.project import Project
+
+STACKS = ("EverloopStorage", "EverloopPipeline", "EverloopServing", "EverloopMonitoring")
+TARGET_VARIABLE = "EVERLOOP_TARGET"
+
+Kind = Literal["local", "aws"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """`cloud` is the running local cloud, or None for AWS."""
+
+    cloud: Cloud | None
+
+    @classmethod
+    def current(cls, project: Project | None = None) -> "Target":
+        """The local cloud if it runs, else AWS; EVERLOOP_TARGET=local|aws decides instead."""
+        wanted = os.environ.get(TARGET_VARIABLE, "")
+        if wanted not in ("", "local", "aws"):
+            raise LocalCloudError(f"{TARGET_VARIABLE} is {wanted!r}; expected 'local' or 'aws'")
+        cloud = None if wanted == "aws" else running(project or Project.here())
+        if wanted == "local" and cloud is None:
+            raise LocalCloudError(f"{TARGET_VARIABLE} is 'local', but no local cloud runs; run `everloop up`")
+        return cls(cloud)
+
+    @property
+    def kind(self) -> Kind:
+        return "aws" if self.cloud is None else "local"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this target."""
+        if self.cloud is not None:
+            return local_client(service, self.cloud.endpoint)
+        import boto3
+
+        session: Any = boto3.session.Session()
+        return session.client(service)
+
+    def outputs(self) -> dict[str, str]:
+        """The outputs of all stacks; raises NotDeployedError if there is none."""
+        if not self._outputs:
+            raise NotDeployedError(self._nothing_here())
+        return dict(self._outputs)
+
+    def output(self, name: str) -> str:
+        outputs = self.outputs()
+        if name not in outputs:
+            raise NotDeployedError(f"the deployed stacks have no output {name}; {self._remedy()}")
+        return outputs[name]
+
+    @property
+    def api_url(self) -> str:
+        """Base of all routes, without a slash at its end."""
+        api, stage = self.output("ApiId"), self.output("ApiStage")
+        if self.cloud is not None:
+            return f"{self.cloud.endpoint}/restapis/{api}/{stage}/_user_request_"
+        region = self.client("apigateway").meta.region_name
+        return f"https://{api}.execute-api.{region}.amazonaws.com/{stage}"
+
+    def api_key(self) -> str:
+        """The key that the prediction routes ask for, sent as the header x-api-key."""
+        key: str = self.client("apigateway").get_api_key(apiKey=self.output("ApiKeyId"), includeValue=True)["value"]
+        return key
+
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+            stacks = [stack for page in pages for stack in page["Stacks"] if stack["StackName"] in STACKS]
+        except (BotoCoreError, ClientError) as error:
+            raise NotDeployedError(f"cannot list the stacks ({error}); {self._remedy()}") from error
+        outputs = {
+            output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", [])
+        }
+        # CDK adds outputs of its own, for what one stack takes from another.
+        return {name: value for name, value in outputs.items() if not name.startswith("ExportsOutput")}
+
+    def _nothing_here(self) -> str:
+        place = "on the local cloud" if self.cloud else "in this AWS account and region, and no local cloud runs"
+        return f"nothing is deployed {place}; {self._remedy()}"
+
+    def _remedy(self) -> str:
+        local_only = self.cloud is not None
+        return "run `everloop up`" if local_only else "run `everloop up` for a local cloud, `cdk deploy --all` for AWS"
