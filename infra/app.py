@@ -15,12 +15,21 @@ from infra.stacks.serving import ServingStack
 from infra.stacks.storage import StorageStack
 
 
-def build_app(context: Mapping[str, Any] | None = None, outdir: str | None = None) -> App:
-    """The whole app; `context` overrides cdk.json's, so that a template is the same whoever synthesizes it."""
+def build_app(
+    context: Mapping[str, Any] | None = None,
+    *,
+    outdir: str | None = None,
+    account: str | None = None,
+    region: str | None = None,
+) -> App:
+    """The whole app; without account and region it deploys to any.
+
+    cdk.json's context holds unless `context`, or the CDK CLI, says otherwise: whoever synthesizes gets one template.
+    """
     defaults = json.loads((REPOSITORY / "cdk.json").read_text())["context"]
     app = App(context={**defaults, **(context or {})}, outdir=outdir, analytics_reporting=False)
     config = Config.from_context(app.node)
-    env = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION"))
+    env = Environment(account=account, region=region)
 
     storage = StorageStack(app, "EverloopStorage", env=env, config=config)
     pipeline = PipelineStack(app, "EverloopPipeline", env=env, config=config, storage=storage)
@@ -34,4 +43,8 @@ def build_app(context: Mapping[str, Any] | None = None, outdir: str | None = Non
 
 
 if __name__ == "__main__":
-    build_app(outdir=os.environ.get("CDK_OUTDIR", str(REPOSITORY / "cdk.out"))).synth()
+    build_app(
+        outdir=os.environ.get("CDK_OUTDIR", str(REPOSITORY / "cdk.out")),
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
+        region=os.environ.get("CDK_DEFAULT_REGION"),
+    ).synth()

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, get_args
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_lambda import Architecture
 from constructs import Node
+
 from everloop.contracts.definition import Definition, load_definitions
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -60,8 +60,17 @@ def build(name: str, architecture: str) -> Path:
             _slim(package)
             if name in PRECOMPILED:
                 _precompile(package)
-            package.parent.rename(target)  # all or nothing: an interrupted build leaves no layer behind
+            _publish(package.parent, target)
     return target
+
+
+def _publish(built: Path, target: Path) -> None:
+    """All or nothing: an interrupted build leaves no layer behind, and of two at once the first one stays."""
+    try:
+        built.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
 
 
 def size_bytes(layer: Path) -> int:
@@ -72,7 +81,7 @@ def size_bytes(layer: Path) -> int:
 def find_python() -> Path | None:
     """An interpreter of Lambda's version, whose bytecode Lambda can read: one uv knows of, or one of pyenv's."""
     command = [find_uv_bin(), "python", "find", "--no-project", "--no-python-downloads", PYTHON]
-    found = subprocess.run(command, capture_output=True, text=True)
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
     if found.returncode == 0:
         return Path(found.stdout.strip())
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
@@ -102,7 +111,7 @@ def _precompile(package: Path) -> None:
     """Write unchecked-hash bytecode: a zip resets the times that ordinary bytecode is checked against."""
     python = find_python()
     if python is None:
-        print(f"no Python {PYTHON} here: the layer goes without bytecode and starts slower", file=sys.stderr)
+        sys.stderr.write(f"no Python {PYTHON} here: the layer goes without bytecode and starts slower\n")
         return
     command = [str(python), "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -120,7 +129,7 @@ def main() -> None:
             requirements(name).write_text(export(name))
         else:
             layer = build(name, arguments.architecture)
-            print(f"{layer.relative_to(REPOSITORY)}: {size_bytes(layer) / 2**20:.1f} MiB")
+            sys.stdout.write(f"{layer.relative_to(REPOSITORY)}: {size_bytes(layer) / 2**20:.1f} MiB\n")
 
 
 if __name__ == "__main__":

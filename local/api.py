@@ -33,7 +33,8 @@ class Api:
         """Send `body` as JSON to `path` (which begins with a slash); an HTTP error is an answer, not an exception."""
         content = None if body is None else json.dumps(body).encode()
         url = self.target.api_url + path
-        request = urllib.request.Request(url, data=content, method=method, headers=self._headers(method, url, content))
+        headers = self._headers(method, url, content)
+        request = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 - http(s) by construction
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as response:
                 return Answer(response.status, response.read().decode())

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from everloop.errors import EverloopError
 from local.cloud import process
+from local.commands import data, models, traffic
+from local.commands.demo import demo
 from local.project import Project
 from local.target import Target
 
@@ -21,6 +23,25 @@ stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+for command in (
+    demo,
+    data.upload,
+    data.batches,
+    data.quarantine,
+    data.datasets,
+    models.train,
+    models.models,
+    models.versions,
+    models.card,
+    models.promote,
+    models.rollback,
+    models.history,
+    models.monitor,
+    traffic.predict,
+    traffic.outcome,
+):
+    app.command()(command)
 
 
 def main() -> None:

@@ -5,7 +5,9 @@ EverloopError
 │   └── PortInUseError       somebody else listens there
 ├── SynthesisError           infra/ does not produce templates
 ├── DeploymentError          CloudFormation refuses a stack
-└── NotDeployedError         there is nothing to talk to yet
+├── NotDeployedError         there is nothing to talk to yet
+├── ApiError                 the deployed loop refused, in its own words
+└── StillWaitingError        what was asked for did not happen in time
 """
 
 from everloop.errors import EverloopError
@@ -32,4 +34,12 @@ class DeploymentError(EverloopError):
 
 
 class NotDeployedError(EverloopError):
+    pass
+
+
+class ApiError(EverloopError):
+    pass
+
+
+class StillWaitingError(EverloopError):
     pass

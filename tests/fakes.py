@@ -42,7 +42,7 @@ class InMemoryObjectStore:
             return _etag(body)
 
     def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        yield from sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        yield from sorted(key for key in list(self.objects) if key.startswith(prefix) and key > after)
 
     def download(self, key: str, path: Path, *, version: str | None = None) -> None:
         path.write_bytes(self.get(key).body)

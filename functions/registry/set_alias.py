@@ -25,6 +25,7 @@ def operations() -> Operations:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    by = f"run {event['run_id']}"
-    aliases = operations().set_champion(event["model"], event["version"], reason=event["reason"], by=by)
+    aliases = operations().promote_trained(
+        event["model"], event["version"], reason=event["reason"], run_id=event["run_id"]
+    )
     return {"champion": aliases.champion, "epoch": aliases.epoch}

@@ -36,7 +36,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         manifest = create_rows(connection, definition, selection, files)
         version = DatasetStore(lake()).save(manifest)
         compiled = compile_features(definition)
-        dataset = prepare(connection, definition, compiled, version)
+        dataset = prepare(connection, definition, compiled, manifest)
         work = WorkStore(lake(), request.model, request.run_id)
         work.write("features.onnx", compiled.to_onnx().SerializeToString(deterministic=True))
         work.write("profile.json", training_profile(connection, compiled).to_json())

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from aws_cdk import Aws
+from aws_cdk import RemovalPolicy
 from aws_cdk.aws_apigateway import (
     AccessLogField,
     AccessLogFormat,
@@ -11,7 +11,6 @@ from aws_cdk.aws_apigateway import (
     AuthorizationType,
     CfnAccount,
     EndpointType,
-    GatewayResponseOptions,
     LambdaIntegration,
     LogGroupLogDestination,
     Method,
@@ -117,7 +116,7 @@ class HttpApi(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(scope, construct_id)
-        logging = self._allow_logging()
+        logging = self._allow_logging(config.removal_policy)
         throttle = ThrottleSettings(rate_limit=config.requests_per_second, burst_limit=2 * config.requests_per_second)
         self.rest = RestApi(
             self,
@@ -191,11 +190,11 @@ class HttpApi(Construct):
             templates={"application/json": json.dumps({**problem, **status, **about})},
         )
 
-    def _allow_logging(self) -> CfnAccount:
+    def _allow_logging(self, removal_policy: RemovalPolicy) -> CfnAccount:
         """Let API Gateway write logs.
 
-        NOTE: this is one setting for the whole account and region; deleting the stack leaves it, since other APIs may
-        rely on it.
+        NOTE: this is one setting for the whole account and region. It is retained like data, since by the time the
+        stack is deleted other APIs may rely on it.
         """
         role = Role(self, "LoggingRole", assumed_by=ServicePrincipal("apigateway.amazonaws.com"))
         role.add_to_policy(
@@ -219,6 +218,8 @@ class HttpApi(Construct):
         )
         account = CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
         account.node.add_dependency(role)
+        for kept in (role, account):
+            kept.apply_removal_policy(removal_policy)
         return account
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from aws_cdk import Duration
-from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
+from aws_cdk.aws_iam import Role, ServicePrincipal
 from aws_cdk.aws_scheduler import ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput
 from aws_cdk.aws_scheduler_targets import LambdaInvoke
 from constructs import Construct
-from everloop.contracts.definition import Definition
 
+from everloop.contracts.definition import Definition
 from infra.constructs.findings import accept_wildcard
 from infra.constructs.python_function import PythonFunction
 from infra.constructs.work_queue import DeadLetterQueue

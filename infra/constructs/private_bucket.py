@@ -53,23 +53,24 @@ class PrivateBucket(Bucket):
             ],
         )
 
-    def notify(self, queue: WorkQueue, *, prefix: str) -> None:
+    def notify(self, queue: WorkQueue, *, prefix: str, suffix: str = "") -> None:
         """Send a message to the queue for each object created under the prefix.
 
         Set on the L1, because the L2 deploys a custom resource whose role may rewrite any bucket's notifications.
         """
         bucket = self.node.default_child
         assert isinstance(bucket, CfnBucket)
+        rules = [
+            CfnBucket.FilterRuleProperty(name=name, value=value)
+            for name, value in (("prefix", prefix), ("suffix", suffix))
+            if value
+        ]
         bucket.notification_configuration = CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
                 CfnBucket.QueueConfigurationProperty(
                     event="s3:ObjectCreated:*",
                     queue=queue.queue_arn,
-                    filter=CfnBucket.NotificationFilterProperty(
-                        s3_key=CfnBucket.S3KeyFilterProperty(
-                            rules=[CfnBucket.FilterRuleProperty(name="prefix", value=prefix)]
-                        )
-                    ),
+                    filter=CfnBucket.NotificationFilterProperty(s3_key=CfnBucket.S3KeyFilterProperty(rules=rules)),
                 )
             ]
         )

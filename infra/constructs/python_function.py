@@ -8,8 +8,8 @@ from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_lambda import Alias, Code, EventSourceMapping, Function, LayerVersion, Tracing
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
-from everloop.settings import Settings
 
+from everloop.settings import Settings
 from infra.config import REPOSITORY, Config
 from infra.constructs.findings import accept, accept_wildcard
 from infra.constructs.layers import RUNTIME

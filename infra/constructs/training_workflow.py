@@ -150,7 +150,7 @@ class TrainingWorkflow(Construct):
         lost = Pass(
             self,
             "TrialFailed",
-            parameters={"trial": JsonPath.object_at("$.trial"), "error": JsonPath.string_at("$.error.Error")},
+            parameters={"trial": JsonPath.number_at("$.trial.trial"), "error": JsonPath.string_at("$.error.Error")},
         )
         attempt = self._task("RunTrial", run_trial, None)
         attempt.add_catch(lost, errors=["States.ALL"], result_path="$.error")

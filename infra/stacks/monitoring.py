@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Stack
 from constructs import Construct
-from everloop.settings import CheckModelSettings, LogPredictionsSettings
 
+from everloop.settings import CheckModelSettings, LogPredictionsSettings
 from infra.config import Config
 from infra.constructs.alarms import Alarms
 from infra.constructs.layers import Layers

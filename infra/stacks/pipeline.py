@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk.aws_events import EventPattern, Rule, RuleTargetInput
 from aws_cdk.aws_events_targets import SfnStateMachine
 from constructs import Construct
+
 from everloop.settings import (
     EvaluateCandidateSettings,
     FinishRunSettings,
@@ -17,7 +18,6 @@ from everloop.settings import (
     SetAliasSettings,
     ValidateBatchSettings,
 )
-
 from infra.config import Config
 from infra.constructs.layers import Layers
 from infra.constructs.python_function import PythonFunction

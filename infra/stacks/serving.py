@@ -4,13 +4,13 @@ from typing import Any
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
+
 from everloop.settings import (
     OperateModelsSettings,
     PredictSettings,
     ReadModelsSettings,
     RecordOutcomeSettings,
 )
-
 from infra.config import Config
 from infra.constructs.http_api import HttpApi
 from infra.constructs.layers import Layers

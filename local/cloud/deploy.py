@@ -19,6 +19,7 @@ from local.errors import DeploymentError
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
 DEPLOYED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
+NEVER_CREATED = ("CREATE_", "ROLLBACK_", "DELETE_")  # beginnings of states, DEPLOYED apart, that only deletion leaves
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 TIMEOUT_S = 300.0
 POLL_S = 0.05
@@ -49,8 +50,13 @@ class Deployment:
         return [self._deploy_stack(stack) for stack in stacks]
 
     def _deploy_stack(self, stack: StackArtifact) -> DeployedStack:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         begun = time.monotonic()
-        action = self._converge(stack)
+        try:
+            action = self._converge(stack)
+        except (BotoCoreError, ClientError) as error:
+            raise DeploymentError(f"stack {stack.name} cannot be deployed: {error}") from error
         return DeployedStack(stack.name, action, round(time.monotonic() - begun, 2))
 
     def _converge(self, stack: StackArtifact) -> Action:
@@ -58,8 +64,7 @@ class Deployment:
         if status in DEPLOYED and self._is_current(stack):
             return "unchanged"
         self._prepare(stack)
-        if status is not None and status not in DEPLOYED:
-            # A stack whose creation failed can only be deleted.
+        if status is not None and status not in DEPLOYED and status.startswith(NEVER_CREATED):
             self._cloudformation.delete_stack(StackName=stack.name)
             self._settle(stack.name)
             status = None

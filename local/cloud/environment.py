@@ -29,10 +29,11 @@ def endpoint_url(port: int) -> str:
 def cloud_environment(project: Project, port: int, host: Mapping[str, str]) -> dict[str, str]:
     """Environment of the server started for `project` on `port`; its functions inherit it."""
     kept = {name: value for name, value in host.items() if name in KEPT_VARIABLES}
-    return kept | _aws_variables(port) | _server_variables(project, port)
+    return kept | aws_variables(port) | _server_variables(project, port)
 
 
-def _aws_variables(port: int) -> dict[str, str]:
+def aws_variables(port: int) -> dict[str, str]:
+    """Point any AWS tool at the cloud on `port`, and away from everything else."""
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
@@ -54,7 +55,6 @@ def _server_variables(project: Project, port: int) -> dict[str, str]:
     return {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,
-        "MINISTACK_HOST": HOST,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",
@@ -68,4 +68,7 @@ def _server_variables(project: Project, port: int) -> dict[str, str]:
         "TMPDIR": str(project.temporary),
         "HOME": str(project.temporary),
         "PYTHONUNBUFFERED": "1",
+        # On AWS each function has cores of its own; here they share this machine's, and waiting threads spin.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
     }

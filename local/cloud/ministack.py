@@ -17,7 +17,7 @@ from typing import Any
 import ministack.app
 from ministack.core import lambda_runtime
 from ministack.core.persistence import STATE_DIR, save_all
-from ministack.services import cloudwatch, lambda_svc
+from ministack.services import cloudwatch, lambda_svc, sqs
 
 from local.cloud.environment import SAVED_MARK
 from local.cloud.metrics import metrics_in
@@ -25,6 +25,8 @@ from local.cloud.metrics import metrics_in
 logger = logging.getLogger(__name__)
 
 Invocation = dict[str, Any]
+
+QUEUE_HOST, QUEUE_PORT = "localhost", "4566"
 
 
 def is_python(config: dict[str, Any]) -> bool:
@@ -47,6 +49,7 @@ def install() -> None:
         )
     count_every_invocation()
     hide_errors_behind_the_api()
+    keep_queues_over_a_restart()
 
 
 def run_python_under_the_runtime_client() -> None:
@@ -104,6 +107,26 @@ def hide_errors_behind_the_api() -> None:
     lambda_svc.lambda_execute_result_to_api_proxy_response = without_error_text
 
 
+def keep_queues_over_a_restart() -> None:
+    """MiniStack finds a queue by a URL with host and port in it: started on another port, no trigger would fire.
+
+    And a message that was being worked on when the cloud stopped would stay invisible for up to hours, though its
+    consumer is gone.
+    """
+    load = sqs.load_persisted_state
+
+    def load_with_all_messages_visible(state: dict[str, Any]) -> None:
+        load(state)
+        for queue in sqs._queues.all_values():
+            for message in queue["messages"]:
+                if message["receive_count"] > 0:
+                    message["visible_at"] = 0.0
+
+    sqs.DEFAULT_HOST, sqs.DEFAULT_PORT = QUEUE_HOST, QUEUE_PORT
+    sqs._CANONICAL_NETLOC = f"{QUEUE_HOST}:{QUEUE_PORT}"  # callers get the host and port that they used instead
+    sqs.load_persisted_state = load_with_all_messages_visible
+
+
 def save_state_on_request() -> None:
     """Save all services on SIGUSR1. MiniStack saves only on a clean stop: a crash would forget the stacks, and with
     them the names of the buckets that hold everything."""
@@ -112,8 +135,10 @@ def save_state_on_request() -> None:
         save_all(ministack.app._build_persistence_save_dict())
         Path(STATE_DIR, SAVED_MARK).touch()
 
-    # In a thread, so that the event loop goes on answering.
-    signal.signal(signal.SIGUSR1, lambda number, frame: threading.Thread(target=save, daemon=True).start())
+    def save_beside_the_event_loop(number: int, frame: object) -> None:
+        threading.Thread(target=save, daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, save_beside_the_event_loop)
 
 
 def main() -> None:

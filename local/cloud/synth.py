@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def synthesize(project: Project) -> Assembly:
 
 
 def _run_app(project: Project, folder: Path) -> None:
-    app = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "infra.app"],
         cwd=project.root,
         env=_environment(folder),
@@ -56,9 +57,15 @@ def _run_app(project: Project, folder: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
+        start_new_session=True,  # Ctrl-C is for us to handle: jsii's node would die first, and noisily
+    ) as app:
+        try:
+            printed, _ = app.communicate()
+        except BaseException:
+            os.killpg(app.pid, signal.SIGKILL)
+            raise
     if app.returncode != 0 or not (folder / "manifest.json").exists():
-        last = "\n".join(app.stdout.strip().splitlines()[-ERROR_LINES:])
+        last = "\n".join(printed.strip().splitlines()[-ERROR_LINES:])
         raise SynthesisError(f"`python -m infra.app` failed (exit code {app.returncode}):\n{last}")
 
 

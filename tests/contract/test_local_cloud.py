@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from local.api import Api
 from local.cloud import process
 from local.cloud.assembly import FileAsset, StackArtifact
 from local.cloud.deploy import Deployment, deploy
@@ -92,9 +94,11 @@ def free_port() -> int:
 
 def eventually(look: Callable[[], Any], timeout_s: float = 10) -> Any:
     """What `look` finds as soon as it finds something."""
-    found: list[Any] = []
-    assert process._wait(lambda: bool(found.append(look()) or found[-1]), timeout_s), f"still {found[-1]!r}"
-    return found[-1]
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {timeout_s} s"
+        time.sleep(0.02)
+    return found
 
 
 def test_an_error_keeps_its_name_and_its_environment(running: Running) -> None:
@@ -162,6 +166,11 @@ def test_the_api_asks_for_its_key(running: Running) -> None:
     assert running.request("POST", **{"x-api-key": running.target.api_key()}) == (200, '{"hello": "world"}')
 
 
+def test_the_client_of_the_api_signs_and_brings_the_key(running: Running) -> None:
+    answer = Api(running.target).call("POST", "/", {"rows": []})
+    assert (answer.status, answer.json()) == (200, {"hello": "world"})
+
+
 def test_a_function_sees_its_layer_and_the_host_s_packages_but_not_the_checkout(running: Running) -> None:
     seen, _ = running.call("describe")
     assert seen["everloop"][1] == "layer"
@@ -213,10 +222,10 @@ def test_a_refused_stack_names_the_resource_and_can_be_mended(running: Running, 
         asset = FileAsset(template, zipped=False, bucket="broken-templates", key=f"{number}.json")
         return Deployment(running.cloud.endpoint).deploy([StackArtifact("Broken", template, (asset,))])[0].action
 
-    with pytest.raises(DeploymentError, match="stack Broken ended as .*\n.*Setting.*Nowhere"):
+    with pytest.raises(DeploymentError, match=r"stack Broken ended as .*\n.*Setting.*Nowhere"):
         attempt(1, wrong)
     assert attempt(2, right) == "created"
-    with pytest.raises(DeploymentError, match="stack Broken ended as .*\n.*Setting.*Nowhere"):
+    with pytest.raises(DeploymentError, match=r"stack Broken ended as .*\n.*Setting.*Nowhere"):
         attempt(3, wrong)
     assert attempt(4, right) == "unchanged"
 
@@ -284,6 +293,10 @@ def test_state_survives_a_stop_and_no_process_does(running: Running) -> None:
     running.call("describe")
     bucket, key = running.target.output("LakeBucketName"), running.target.api_key()
     running.target.client("s3").put_object(Bucket=bucket, Key="a/b", Body=b"kept")
+    parked = running.target.output("ParkedUrl")
+    running.target.client("sqs").send_message(QueueUrl=parked, MessageBody="in flight")
+    assert receive(running, parked) == ["in flight"]
+
     stopped = process.stop(running.project)
     assert stopped is not None
     assert not stopped.killed
@@ -291,11 +304,28 @@ def test_state_survives_a_stop_and_no_process_does(running: Running) -> None:
     assert process.running(running.project) is None
     assert process.stop(running.project) is None
 
-    running.cloud = process.start(running.project, running.cloud.port)
+    running.cloud = process.start(running.project, free_port())
     assert running.target.client("s3").get_object(Bucket=bucket, Key="a/b")["Body"].read() == b"kept"
     actions = [stack.action for stack in deploy(running.assembly, running.cloud.endpoint)]
     assert actions == ["unchanged", "unchanged"]
     assert running.request("POST", **{"x-api-key": key}) == (200, '{"hello": "world"}')
+    assert receive(running, parked) == ["in flight"], "whoever worked on it is gone"
+    assert_the_queue_triggers_the_function(running, "after a restart on another port")
+
+
+def receive(running: Running, queue_url: str) -> list[str]:
+    answer = running.target.client("sqs").receive_message(QueueUrl=queue_url, VisibilityTimeout=3600)
+    return [message["Body"] for message in answer.get("Messages", [])]
+
+
+def assert_the_queue_triggers_the_function(running: Running, body: str) -> None:
+    running.target.client("sqs").send_message(QueueUrl=running.target.output("WorkUrl"), MessageBody=body)
+    lake, bucket = running.target.client("s3"), running.target.output("LakeBucketName")
+    eventually(lambda: lake.list_objects_v2(Bucket=bucket, Prefix=f"consumed/{body}").get("Contents"))
+
+
+def test_a_queue_triggers_a_function_whose_calls_stay_on_this_machine(running: Running) -> None:
+    assert_the_queue_triggers_the_function(running, "first")
 
 
 def test_a_record_of_a_dead_or_foreign_process_is_not_believed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
 from ministack.core.persistence import save_all
-from ministack.services import cloudwatch, lambda_svc
+from ministack.services import cloudwatch, lambda_svc, sqs
 
 SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_runtime._worker_class_for: ("config",),
@@ -23,6 +23,7 @@ SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_svc.lambda_execute_result_to_api_proxy_response: ("exec_result",),
     lambda_svc._resolve_layer_zip: ("attachment",),
     lambda_svc._docker_extracted_dir: ("blob", "kind"),
+    sqs.load_persisted_state: ("data",),
     cloudwatch.record_metric: ("namespace", "metric_name", "value", "unit", "dimensions"),
     ProvidedWorker.__init__: ("self", "func_name", "config", "code_zip"),
     ProvidedWorker._spawn: ("self", "init_timeout"),
@@ -49,3 +50,10 @@ def test_the_dispatcher_looks_its_executors_up_when_called() -> None:
     assert "_execute_function_dispatch" in lambda_svc._execute_function.__code__.co_names
     assert "_worker_class_for" in lambda_runtime.acquire_worker.__code__.co_names
     assert issubclass(ProvidedInitTimeout, RuntimeError)
+
+
+def test_a_queue_s_url_is_made_of_the_names_the_adapter_sets() -> None:
+    assert {"DEFAULT_HOST", "DEFAULT_PORT"} <= set(sqs._queue_url_for_account.__code__.co_names)
+    assert f"{sqs.DEFAULT_HOST}:{sqs.DEFAULT_PORT}" == sqs._CANONICAL_NETLOC
+    assert hasattr(sqs._queues, "all_values")
+    assert {"visible_at", "receive_count"} <= set(sqs._collect_msgs.__code__.co_consts)

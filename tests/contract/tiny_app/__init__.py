@@ -83,10 +83,16 @@ def _serving(code: str, layer: str) -> dict[str, Any]:
             },
         },
     }
-    outputs = {"ProbeName": "Probe", "MachineArn": "Machine", "ApiId": "Api", "ApiStage": "Stage", "ApiKeyId": "Key"}
+    trigger = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {"EventSourceArn": {"Fn::GetAtt": ["Work", "Arn"]}, "FunctionName": {"Ref": "Probe"}},
+    }
+    queues = {"Work": {"Type": "AWS::SQS::Queue"}, "Parked": {"Type": "AWS::SQS::Queue"}, "Trigger": trigger}
+    references = {"ProbeName": "Probe", "WorkUrl": "Work", "ParkedUrl": "Parked", "MachineArn": "Machine"}
+    references |= {"ApiId": "Api", "ApiStage": "Stage", "ApiKeyId": "Key"}
     return {
-        "Resources": {"Role": ROLE, "Package": package, "Probe": probe, "Machine": machine, **_api()},
-        "Outputs": {name: {"Value": {"Ref": resource}} for name, resource in outputs.items()},
+        "Resources": {"Role": ROLE, "Package": package, "Probe": probe, "Machine": machine, **queues, **_api()},
+        "Outputs": {name: {"Value": {"Ref": resource}} for name, resource in references.items()},
     }
 
 

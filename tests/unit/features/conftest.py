@@ -22,7 +22,7 @@ COLUMNS = {
     "t": "text",
 }
 _TABLE = (
-    "CREATE OR REPLACE TABLE rows_in (at TIMESTAMP, a DOUBLE, b DOUBLE, n BIGINT, flag BOOLEAN, s VARCHAR, t VARCHAR)"
+    'CREATE OR REPLACE TABLE rows_in ("at" TIMESTAMP, a DOUBLE, b DOUBLE, n BIGINT, flag BOOLEAN, s VARCHAR, t VARCHAR)'
 )
 
 Row = Sequence[Any]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-_SMALLEST = 1e-15
+_SMALLEST = float(np.finfo(np.float64).eps)
 """Probabilities are clipped here before a logarithm, as scikit-learn does for float64."""
 
 

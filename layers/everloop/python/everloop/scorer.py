@@ -7,11 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from everloop.columns import Columns
 from everloop.contracts.definition import Task
 from everloop.errors import ModelUnavailableError
-
-Columns = dict[str, npt.NDArray[Any]]
-"""Raw column name → array [n, 1]: float64 with NaN for null (timestamps: epoch seconds), or str with '' for null."""
 
 METADATA_KEY = "everloop"
 """ONNX metadata property that holds {"task": …, "classes": […]} as JSON."""

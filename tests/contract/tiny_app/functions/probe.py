@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-calls = 0
+calls: list[str] = []
 
 
 class CustomError(Exception):
@@ -13,8 +13,9 @@ class CustomError(Exception):
 
 
 def lambda_handler(event, context):
-    global calls
-    calls += 1
+    calls.append(context.aws_request_id)
+    if "Records" in event:
+        return consume(event)
     return OPERATIONS[event.get("do", event.get("httpMethod"))](event)
 
 
@@ -29,21 +30,30 @@ def allocate(event):
 def emit_metric(event):
     directive = {"Namespace": "Tiny", "Dimensions": [["Service"]], "Metrics": [{"Name": "Drift", "Unit": "Count"}]}
     now_ms = int(time.time() * 1000)
-    print(json.dumps({"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": [directive]}, "Service": "a", "Drift": 4.5}))
+    document = {"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": [directive]}, "Service": "a", "Drift": 4.5}
+    sys.stdout.write(json.dumps(document) + "\n")
 
 
 def describe(event):
-    import everloop
     import numpy
 
+    import everloop
+
     return {
-        "calls": calls,
+        "calls": len(calls),
         "pid": os.getpid(),
         "environment": dict(os.environ),
         "path": sys.path,
         "everloop": [everloop.__file__, getattr(everloop, "ORIGIN", None)],
         "numpy": numpy.__file__,
     }
+
+
+def consume(event):
+    import boto3
+
+    for record in event["Records"]:
+        boto3.client("s3").put_object(Bucket=os.environ["LAKE"], Key=f"consumed/{record['body']}")
 
 
 def answer(event):

@@ -1,9 +1,9 @@
 """API Gateway proxy events in, responses out; every error becomes an RFC 9457 problem document."""
 
 import base64
-import binascii
 import functools
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +64,7 @@ def json_body(event: Event) -> Any:
     if event.get("isBase64Encoded"):
         try:
             text = base64.b64decode(text, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # binascii.Error and UnicodeDecodeError are ones, too
             raise MalformedBodyError(f"expected UTF-8 JSON, got bytes that are not: {error}") from error
     if not text.strip():
         raise MalformedBodyError("expected a JSON object, got an empty body")
@@ -85,9 +85,8 @@ def _refuse_constant(token: str) -> Any:
 def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"key {twice[:80]!r} is given twice in one object")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"key {counts.most_common(1)[0][0][:80]!r} is given twice in one object")
     return result
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -69,7 +70,7 @@ class S3ObjectStore:
         try:
             extra = {"VersionId": version} if version else {}
             self._client.download_file(self.bucket, key, str(path), ExtraArgs=extra)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, Boto3Error) as error:
             raise self._map(error, key) from error
 
     def upload_new(self, path: Path, key: str) -> bool:
@@ -95,7 +96,7 @@ class S3ObjectStore:
                     body.seek(0)
         raise StorageError(f"s3://{self.bucket}/{key}: still contended after {_BUSY_ATTEMPTS} attempts; try again")
 
-    def _map(self, error: ClientError | BotoCoreError, key: str) -> StorageError:
+    def _map(self, error: Exception, key: str) -> StorageError:
         where = f"s3://{self.bucket}/{key}"
         code = _code(error)
         if code in _ABSENT:
@@ -105,5 +106,5 @@ class S3ObjectStore:
         return StorageError(f"{where}: {error}")
 
 
-def _code(error: ClientError | BotoCoreError) -> str:
+def _code(error: Exception) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

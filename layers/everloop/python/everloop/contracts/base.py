@@ -12,9 +12,12 @@ _DURATION = re.compile(r"(\d+) (minute|hour|day|week)s?")
 
 
 class Contract(BaseModel):
-    """Frozen, and a stranger's key is an error that names the nearest valid one."""
+    """Frozen, and a stranger's key is an error that names the nearest valid one.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    NaN and infinity are refused: JSON has neither, so what carried one could be written and never read again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

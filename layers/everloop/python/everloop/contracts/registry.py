@@ -17,6 +17,12 @@ class Manifest(Contract):
     """File name → sha256 of its bytes, in hexadecimal."""
 
 
+class RunPointer(Contract):
+    """Which number a run claimed: its one and only, however often it is registered."""
+
+    version: int
+
+
 class AliasChange(Contract):
     epoch: int
     at: datetime
@@ -35,12 +41,16 @@ class Aliases(Contract):
     champion: int | None = None
     history: tuple[AliasChange, ...] = ()
 
-    def predecessor(self, version: int | None) -> int | None:
-        """The champion that `version` replaced when it was last promoted; None if it was the first."""
-        for change in reversed(self.history):
-            if change.action == "promote" and change.champion == version:
-                return change.previous
-        return None
+    @property
+    def predecessor(self) -> int | None:
+        """The champion that the present one replaced, where a rollback leads; None if it was the first."""
+        line: list[int] = []
+        for change in self.history:
+            if change.action == "promote":
+                line.append(change.champion)
+            else:
+                line.pop()
+        return line[-2] if len(line) > 1 else None
 
     def champion_at(self, moment: datetime) -> int | None:
         live = [change.champion for change in self.history if change.at <= moment]

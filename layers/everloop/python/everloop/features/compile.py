@@ -117,7 +117,7 @@ class _Compiler:
 
     def _parse(self, name: str) -> Node:
         node = parse(self._definition.features[name], self._look_up)
-        if not columns_of(node):
+        if node.constant:
             raise ValueError("reads no column, so it would be the same in every row")
         if node.kind is Kind.TIMESTAMP:
             raise ValueError("is a timestamp, which no model learns from; take a part of it, or epoch(…)")

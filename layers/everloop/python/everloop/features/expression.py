@@ -18,6 +18,8 @@ from everloop.features.signature import KIND_OF_COLUMN, Kind, Signature
 
 _SQL_TYPE = {Kind.NUMBER: "DOUBLE", Kind.BOOLEAN: "BOOLEAN", Kind.TEXT: "VARCHAR", Kind.TIMESTAMP: "TIMESTAMP"}
 _EPOCH = datetime(1970, 1, 1)
+_FLOAT32_TINY = 2.0**-149
+_FLOAT32_STEP = 2.0**-23
 
 _FINITE = "list_filter([{}], lambda v: isfinite(v))[1]"
 # A list, because `CASE WHEN isfinite(x) THEN x END` writes x twice: nested 30 deep that is 2^30 copies.
@@ -59,6 +61,7 @@ class Literal:
     kind: Kind
     size: ClassVar[int] = 1
     unchecked: ClassVar[bool] = False
+    constant: ClassVar[bool] = True
 
     def to_duckdb(self) -> str:
         if self.value is None or self.value == NULL_TEXT:
@@ -90,6 +93,7 @@ class Column:
     type: ColumnType
     size: ClassVar[int] = 1
     unchecked: ClassVar[bool] = False
+    constant: ClassVar[bool] = False
 
     @property
     def kind(self) -> Kind:
@@ -109,13 +113,17 @@ class Call:
     arguments: tuple["Node", ...]
     kind: Kind
     size: int = field(init=False)
+    """Nodes of the tree."""
     unchecked: bool = field(init=False)
     """May it hold a number that is not finite, before the check?"""
+    constant: bool = field(init=False)
+    """Reads no column."""
 
     def __post_init__(self) -> None:
         hidden = self.operator.transparent and any(argument.unchecked for argument in self.arguments)
         object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
         object.__setattr__(self, "unchecked", self.operator.overflows or hidden)
+        object.__setattr__(self, "constant", all(argument.constant for argument in self.arguments))
 
     def to_duckdb(self, *, checked: bool = True) -> str:
         form = self.operator.duckdb(*(self._argument_sql(argument) for argument in self.arguments))
@@ -132,11 +140,21 @@ class Call:
 
     def _argument_tensor(self, graph: Graph, argument: "Node") -> Tensor:
         if isinstance(argument, Call):
-            return argument.to_onnx(graph, checked=not self.operator.transparent)
-        return argument.to_onnx(graph)
+            tensor = argument.to_onnx(graph, checked=not self.operator.transparent)
+        else:
+            tensor = argument.to_onnx(graph)
+        return graph.hide(tensor) if self.operator.overflows and _looks_like_zero_or_one(argument) else tensor
 
 
 Node = Literal | Column | Call
+
+
+def _looks_like_zero_or_one(node: Node) -> bool:
+    """Might onnxruntime's optimizer take this constant for 0 or 1? (0 itself it may have: x + 0 is x.)"""
+    if isinstance(node, Literal):
+        value = node.value
+        return isinstance(value, float) and (0 < abs(value) < _FLOAT32_TINY or abs(value - 1) < _FLOAT32_STEP)
+    return node.constant
 
 
 def columns_of(node: Node) -> set[str]:

@@ -48,6 +48,14 @@ class Graph:
             self._constants[key] = numpy_helper.from_array(array, self._new_name())
         return Tensor(self._constants[key].name, is_text, nullable=False)
 
+    def hide(self, constant: Tensor) -> Tensor:
+        """The same value, in a form that onnxruntime's optimizer cannot see is constant.
+
+        WARNING: needed for exact results. NoopElimination compares float64 constants as float32, so that it drops
+        `x + 1e-50` and `x * 1.00000001`, and DivMulFusion turns `(1 / x) * y` into `y / x`.
+        """
+        return self.where(self.is_null(self.input(next(iter(self._inputs)))), constant, constant)
+
     def op(self, operator: str, *inputs: Tensor, is_text: bool = False, **attributes: Any) -> Tensor:
         """Add one ONNX node, or find the equal one that is there already."""
         names = [tensor.name for tensor in inputs]

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import Variant
 from everloop.contracts.registry import Aliases
-from everloop.errors import EverloopError, ModelUnavailableError, StorageError
+from everloop.errors import EverloopError, ModelUnavailableError, NotFoundError, StorageError
 from everloop.inference.rows import to_columns
 from everloop.ports import Clock
-from everloop.scorer import Columns, Scorer
+from everloop.scorer import Scorer
 from everloop.stores.registry import ModelRegistry
 
 MODEL_FILE = "model.onnx"
@@ -61,7 +62,7 @@ class Predictor:
             try:
                 scorer = self._scorer(definition.name, version)
                 return _answer(scorer, columns, version, answered_by, "champion", failures=tuple(failures))
-            except (ModelUnavailableError, StorageError) as error:
+            except (ModelUnavailableError, StorageError, NotFoundError) as error:
                 self._scorers.pop((definition.name, version), None)
                 failures.append(error)
         return _constant(definition, columns, len(rows), tuple(failures))
@@ -69,14 +70,13 @@ class Predictor:
     def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
         try:
             aliases = self._fresh_aliases(model)
-        except StorageError as error:
+        except (ModelUnavailableError, StorageError) as error:
             failures.append(error)
             return
         if aliases.champion is not None:
             yield aliases.champion, "model"
-        previous = aliases.predecessor(aliases.champion)
-        if previous is not None:
-            yield previous, "fallback:previous"
+        if aliases.predecessor is not None:
+            yield aliases.predecessor, "fallback:previous"
 
     def _fresh_aliases(self, model: str) -> Aliases:
         now = self._clock.now()
@@ -85,8 +85,8 @@ class Predictor:
             return known[1]
         try:
             aliases = self._registry.aliases(model)
-        except StorageError:
-            if known:  # S3 is away: yesterday's champion is a better answer than none
+        except (ModelUnavailableError, StorageError):
+            if known:  # S3 is away or the file is damaged: yesterday's champion is a better answer than none
                 return known[1]
             raise
         self._aliases[model] = now, aliases

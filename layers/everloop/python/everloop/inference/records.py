@@ -9,6 +9,7 @@ from everloop.contracts.definition import Column, ColumnType, Definition
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
 from everloop.errors import InvalidRowsError, MalformedBodyError
 from everloop.inference.predictor import Answer
+from everloop.inference.rows import is_unicode, parse_moment
 
 MAXIMUM_MESSAGE_BYTES = 1_000_000
 """SQS takes 1 MiB; the rest is room for the envelope."""
@@ -86,7 +87,7 @@ def _outcome(outcome: Any, target: Column, now: datetime) -> OutcomeRecord:
     if unknown:
         raise _WrongOutcome(min(unknown), "one of prediction_id, actual, observed_at", min(unknown))
     prediction_id = outcome.get("prediction_id")
-    if not isinstance(prediction_id, str) or not 1 <= len(prediction_id) <= 128:
+    if not isinstance(prediction_id, str) or not 1 <= len(prediction_id) <= 128 or not is_unicode(prediction_id):
         raise _WrongOutcome("prediction_id", "the id of a prediction", prediction_id)
     return OutcomeRecord(
         prediction_id=prediction_id,
@@ -97,7 +98,7 @@ def _outcome(outcome: Any, target: Column, now: datetime) -> OutcomeRecord:
 
 def _actual(value: Any, target: Column) -> float | str:
     if target.type.is_textual:
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value and is_unicode(value):
             return value
     elif isinstance(value, bool | int | float) and abs(value) <= 1e300 and not math.isnan(value):
         return float(value)
@@ -108,10 +109,9 @@ def _moment(value: Any, now: datetime) -> str:
     if value is None:
         return now.isoformat()
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return parse_moment(value).isoformat()
+    except ValueError:
         raise _WrongOutcome("observed_at", "timestamp such as 2026-01-31T12:00:00Z", value) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
 def _event_times(definition: Definition, answer: Answer, now: datetime) -> list[str]:

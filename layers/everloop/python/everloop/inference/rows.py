@@ -3,18 +3,20 @@
 import difflib
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from everloop.columns import Columns
 from everloop.contracts.definition import Column, ColumnType, Definition
 from everloop.errors import InvalidRowsError, MalformedBodyError
-from everloop.scorer import Columns
 
 MAXIMUM_ROWS = 1_000
 MAXIMUM_PROBLEMS = 100
 """More than a person reads; the count in the message stays exact."""
+_INTEGER_BOUND = 2.0**63
+"""What the lake's integer columns hold."""
 
 
 def parse_rows(body: Any, definition: Definition) -> list[dict[str, Any]]:
@@ -61,16 +63,24 @@ def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Column
 
 def _unknown_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> list[dict[str, Any]]:
     known = definition.columns.keys()
+    hints: dict[str, str] = {}
     problems = []
     for index, row in enumerate(rows):
-        if not row.keys() <= known:
-            for name in row.keys() - known:
-                near = difflib.get_close_matches(str(name), list(known), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                problems.append(
-                    {"row": index, "column": name, "expected": f"a declared column{hint}", "got": _shown(row[name])}
-                )
+        if row.keys() <= known:
+            continue
+        for name, value in row.items():
+            if name in known:
+                continue
+            if name not in hints and len(hints) < MAXIMUM_PROBLEMS:  # a comparison takes long, a body holds many names
+                hints[name] = _hint(name, list(known))
+            expected = f"a declared column{hints.get(name, '')}"
+            problems.append({"row": index, "column": name[:80], "expected": expected, "got": _shown(value)})
     return problems
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name[:80], known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _null(column: Column, stand_in: Any) -> Any:
@@ -90,8 +100,8 @@ def _read_number(value: Any, column: Column) -> float:
         raise ValueError("a number below 1.8e308") from None
     if not math.isfinite(number):
         raise ValueError("a finite number")
-    if column.type is ColumnType.INTEGER and not number.is_integer():
-        raise ValueError("integer")
+    if column.type is ColumnType.INTEGER and not (number.is_integer() and abs(number) < _INTEGER_BOUND):
+        raise ValueError("an integer from -2^63 to 2^63")
     if column.minimum is not None and number < column.minimum:
         raise ValueError(f"{column.type} >= {column.minimum:g}")
     if column.maximum is not None and number > column.maximum:
@@ -114,10 +124,8 @@ def _read_text(value: Any, column: Column) -> str:
         raise ValueError(f"{column.type} (a JSON string)")
     if column.allowed is not None and value not in column.allowed:
         raise ValueError(f"one of {', '.join(column.allowed)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("text without lone surrogates") from None
+    if "\0" in value or not is_unicode(value):
+        raise ValueError("text without NUL characters and lone surrogates")
     return value
 
 
@@ -125,10 +133,27 @@ def _read_timestamp(value: Any, column: Column) -> float:
     if value is None:
         return float(_null(column, math.nan))
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        moment = parse_moment(value)
+    except ValueError:
         raise ValueError("timestamp such as 2026-01-31T12:00:00Z") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return moment.timestamp()
+
+
+def parse_moment(value: Any) -> datetime:
+    """An ISO 8601 text as a moment in UTC, which is assumed where no offset is given; raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, OverflowError) as error:  # no text; an offset that leads out of the years 1 to 9999
+        raise ValueError(str(error)) from error
+    if moment.year == MAXYEAR:
+        raise ValueError("the last microseconds of 9999 are the year 10000 as floats")
+    return moment
+
+
+def is_unicode(text: str) -> bool:
+    """False for lone surrogates, which JSON may escape and UTF-8 cannot carry."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 _READERS: dict[ColumnType, Callable[[Any, Column], Any]] = {

@@ -43,7 +43,7 @@ _SIGNS: tuple[tuple[Format, Callable[[bytes], bool]], ...] = (
     (Format.PARQUET, lambda head: head.startswith(b"PAR1")),
     (Format.JSON_ARRAY, lambda head: head.startswith(b"[")),
     (Format.JSON_LINES, lambda head: head.startswith(b"{")),
-    (Format.DELIMITED, lambda head: True),
+    (Format.DELIMITED, bool),
 )
 
 

@@ -66,7 +66,9 @@ class Ingestion:
         batch_id = (_hash_of_bytes(file) if fits else _hash_of_version(upload))[:BATCH_ID_DIGITS]
         if self._batches.standing_report(model, batch_id, self._definition_hash(model)):
             return Ingested(model, batch_id, Outcome.DUPLICATE)
-        source = Source(bucket=upload.bucket, key=upload.key, version_id=upload.version_id, size_bytes=upload.size_bytes)
+        source = Source(
+            bucket=upload.bucket, key=upload.key, version_id=upload.version_id, size_bytes=upload.size_bytes
+        )
         staged = StagedBatch(batch_id=batch_id, model=model, source=source, received_at=upload.created_at)
         try:
             if not fits:

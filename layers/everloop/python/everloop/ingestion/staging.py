@@ -49,13 +49,15 @@ def write_staged_rows(upload: Path, target: Path, definition: Definition, *, fol
 
 
 def _check_columns(names: Sequence[str], definition: Definition) -> None:
+    if not names:
+        raise BatchRejectedError("no_rows", "expected columns and rows, got neither")
     if len(names) > MAXIMUM_COLUMNS:
         raise BatchRejectedError("too_many_columns", f"expected at most {MAXIMUM_COLUMNS} columns, got {len(names)}")
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:
         raise BatchRejectedError(
             "duplicate_columns",
-            f"expected each column once, got {', '.join(map(repr, twice))} several times (upper and lower case are one)",
+            f"expected each column once, got {', '.join(map(repr, twice))} more than once; case does not count",
         )
     missing = explain_missing_columns(names, definition)
     if missing:

@@ -72,6 +72,6 @@ def _encoding(file: IO[bytes]) -> str:
     return next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8")
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK_BYTES):
         yield chunk

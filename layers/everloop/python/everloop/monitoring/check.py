@@ -22,8 +22,7 @@ from everloop.stores.checks import CheckStore, check_id
 from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import ModelRegistry
 
-_LOOK_BACK = timedelta(days=92)
-"""Earlier checks that a decision may lean on: two windows, the cooldown and a week of retrainings fit in a quarter."""
+_WEEK = timedelta(days=7)
 
 
 class ModelChecker:
@@ -40,7 +39,7 @@ class ModelChecker:
         if known:
             return known
         check = self._look(definition, scheduled_time, identifier)
-        if check.verdict == "degraded" or (check.verdict == "drifting" and check.reasons):
+        if check.verdict in ("degraded", "drifting"):
             check = self._retrain(definition, check)
         # The events go out before the check is saved: a death in between repeats them, and never loses them.
         self._announce(check)
@@ -64,21 +63,9 @@ class ModelChecker:
         common |= {"rows": window.rows, "outcomes": len(window.actual)}
         if window.rows < definition.monitoring.minimum_rows:
             return Check(**common, verdict="too-few-rows")
-        drift = compare(reference, Profile.of(window.columns, reference.centres))
-        columns = tuple(
-            ColumnDriftRecord(
-                column=column.column,
-                statistic=column.statistic,
-                effect=column.effect,
-                p_value=column.p_value,
-                psi=column.psi,
-                drifted=column.drifted,
-            )
-            for column in drift
-        )
+        columns = _drift(reference, window)
         performance = self._performance(definition, version, window)
-        earlier = self._checks.since(definition.name, scheduled_time - _LOOK_BACK)
-        verdict, reasons = decide(definition, version, columns, performance, earlier)
+        verdict, reasons = decide(columns, performance)
         return Check(**common, columns=columns, performance=performance, verdict=verdict, reasons=reasons)
 
     def _read(
@@ -107,6 +94,8 @@ class ModelChecker:
             return None  # one class only: its ranking cannot be judged
         name = "accuracy" if definition.task is Task.MULTICLASS else definition.metric
         current = bootstrap_interval(name, actual, score, seed=definition.training.seed)
+        if not np.isfinite(current).all():
+            return None  # such as r2 where every outcome is the same
         return Performance(
             metric=name,
             rows=len(actual),
@@ -119,7 +108,8 @@ class ModelChecker:
         )
 
     def _retrain(self, definition: Definition, check: Check) -> Check:
-        reason = hold_back(definition, check, self._checks.since(definition.name, check.scheduled_time - _LOOK_BACK))
+        look_back = max(definition.retraining.cooldown, _WEEK)
+        reason = hold_back(definition, check, self._checks.since(definition.name, check.scheduled_time - look_back))
         if reason:
             return check.model_copy(update={"held_back": reason})
         request = TrainingRequest(
@@ -139,6 +129,25 @@ class ModelChecker:
             self._events.publish("drift.detected", subject=check.model, data=data)
         if check.verdict == "degraded":
             self._events.publish("performance.degraded", subject=check.model, data=data)
+
+
+def _drift(reference: Profile, window: CurrentWindow) -> tuple[ColumnDriftRecord, ...]:
+    """Drift of the whole window; a column counts as drifted only if each half of the window says so as well."""
+    persistent: set[str] | None = None
+    for half in window.halves():
+        drifted = {found.column for found in compare(reference, Profile.of(half, reference.centres)) if found.drifted}
+        persistent = drifted if persistent is None else persistent & drifted
+    return tuple(
+        ColumnDriftRecord(
+            column=found.column,
+            statistic=found.statistic,
+            effect=found.effect,
+            p_value=found.p_value,
+            psi=found.psi,
+            drifted=found.drifted and found.column in (persistent or ()),
+        )
+        for found in compare(reference, Profile.of(window.columns, reference.centres))
+    )
 
 
 def _comparable(

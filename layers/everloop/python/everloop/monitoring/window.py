@@ -18,11 +18,17 @@ from everloop.monitoring.log import INPUT_PREFIX
 class CurrentWindow:
     rows: int
     columns: dict[str, npt.NDArray[Any]]
-    """Raw inputs [rows] as profiles take them: float64 with NaN, or text with ''."""
+    """Raw inputs [rows] as profiles take them, oldest first: float64 with NaN, or text with ''."""
     actual: npt.NDArray[np.str_]
     score: npt.NDArray[np.float64]
     label: npt.NDArray[np.str_]
     """Of the rows whose outcome was known by the time of the check."""
+
+    def halves(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+        """The older and the newer half of the columns: two windows, for what must have lasted to count."""
+        middle = self.rows // 2
+        older = {name: values[:middle] for name, values in self.columns.items()}
+        return older, {name: values[middle:] for name, values in self.columns.items()}
 
 
 def read_window(
@@ -78,8 +84,8 @@ def _columns(
     selected = []
     for name in input_names:
         logged = INPUT_PREFIX + name
-        if logged not in present:
-            continue
+        if logged not in present or name not in definition.columns:
+            continue  # declared after these rows were logged, or no more
         quoted = '"' + logged.replace('"', '""') + '"'
         textual = definition.columns[name].type.is_textual
         value = f"coalesce({quoted}, '')" if textual else f"coalesce(cast({quoted} as double), 'nan'::double)"

@@ -7,8 +7,10 @@ from typing import Any
 from everloop.contracts.registry import Aliases, TrainingRequest
 from everloop.errors import MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
-from everloop.registry.promotion import promote, roll_back
+from everloop.registry.promotion import promote, promote_once, roll_back
 from everloop.stores.registry import ModelRegistry
+
+Change = Callable[..., Aliases]
 
 
 class Operations:
@@ -37,15 +39,19 @@ class Operations:
         if "version" not in fields:
             raise MalformedBodyError('expected {"version": <number>, "reason"?: <text>}, got no version')
         reason = fields.get("reason", "promoted by an operator")
-        return self.set_champion(model, fields["version"], reason=reason, by=by).model_dump(mode="json")
+        return self._set_champion(promote, model, fields["version"], reason=reason, by=by).model_dump(mode="json")
 
-    def set_champion(self, model: str, version: int, *, reason: str, by: str) -> Aliases:
+    def promote_trained(self, model: str, version: int, *, reason: str, run_id: str) -> Aliases:
+        """The end of a training run; repeated, it does not undo a rollback that came in between."""
+        return self._set_champion(promote_once, model, version, reason=reason, by=f"run {run_id}")
+
+    def _set_champion(self, change: Change, model: str, version: int, *, reason: str, by: str) -> Aliases:
         """Raises NotFoundError unless the version is complete."""
         if version not in self._registry.versions(model):
             have = ", ".join(map(str, self._registry.versions(model))) or "none"
             raise NotFoundError(f"model {model!r} has no version {version}; there are: {have}")
         now = self._clock.now()
-        return self._change(model, lambda aliases: promote(aliases, version, at=now, reason=reason, by=by))
+        return self._change(model, lambda aliases: change(aliases, version, at=now, reason=reason, by=by))
 
     def roll_back(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
         reason = _fields(body, {"reason": str}).get("reason", "rolled back by an operator")

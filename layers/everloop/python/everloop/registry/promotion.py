@@ -13,9 +13,16 @@ def promote(aliases: Aliases, version: int, *, at: datetime, reason: str, by: st
     return _change(aliases, "promote", version, at=at, reason=reason, by=by)
 
 
+def promote_once(aliases: Aliases, version: int, *, at: datetime, reason: str, by: str) -> Aliases:
+    """`promote` for whom is delivered at least once: what `by` promoted before stays as somebody left it since."""
+    if any(change.champion == version and change.by == by for change in aliases.history):
+        return aliases
+    return promote(aliases, version, at=at, reason=reason, by=by)
+
+
 def roll_back(aliases: Aliases, *, at: datetime, reason: str, by: str) -> Aliases:
     """Give the alias back to the champion before this one; raises ConflictingRequestError when there is none."""
-    previous = aliases.predecessor(aliases.champion)
+    previous = aliases.predecessor
     if previous is None:
         have = f"version {aliases.champion} is its first champion" if aliases.champion else "it has no champion"
         raise ConflictingRequestError(f"{aliases.model!r} cannot be rolled back: {have}")

@@ -1,7 +1,8 @@
 """Batches in the lake: staged rows, accepted rows, quarantined rows, and the report that makes a batch visible."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from everloop.contracts.batches import BatchReport, BatchStatus, StagedBatch
@@ -75,6 +76,16 @@ class BatchStore:
 
     def save_profile(self, model: str, batch_id: str, profile: bytes) -> None:
         self._objects.put_new(profile_key(model, batch_id), profile)
+
+    def fix_centres(
+        self, model: str, definition_hash: str, *, propose: Callable[[], Mapping[str, float]]
+    ) -> dict[str, float]:
+        """What all profiles under one definition are made about, so that they merge; the first proposal wins."""
+        key = f"profiles/{model}/centres/{definition_hash}.json"
+        if not self._objects.exists(key):
+            self._objects.put_new(key, json.dumps(dict(propose()), allow_nan=False).encode())
+        centres: dict[str, float] = json.loads(self._objects.get(key).body)
+        return centres
 
     def profile(self, model: str, batch_id: str) -> bytes:
         """Raises ObjectNotFoundError."""

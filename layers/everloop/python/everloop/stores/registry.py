@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from everloop.contracts.registry import Aliases, Manifest, RunReport
+from pydantic import ValidationError
+
+from everloop.contracts.registry import Aliases, Manifest, RunPointer, RunReport
 from everloop.errors import IntegrityError, NotFoundError, ObjectNotFoundError, PreconditionFailedError
 from everloop.ports import ObjectStore
 
@@ -29,12 +31,13 @@ class ModelRegistry:
         return sorted(version for version, name in self._files(model) if name == MANIFEST)
 
     def manifest(self, model: str, version: int) -> Manifest:
-        """Raises NotFoundError."""
+        """Raises NotFoundError, or IntegrityError for a manifest that cannot be read."""
         try:
-            body = self._objects.get(f"{model}/versions/{version}/{MANIFEST}").body
+            return Manifest.model_validate_json(self._objects.get(f"{model}/versions/{version}/{MANIFEST}").body)
         except ObjectNotFoundError as error:
             raise NotFoundError(f"model {model!r} has no version {version}") from error
-        return Manifest.model_validate_json(body)
+        except ValidationError as error:
+            raise IntegrityError(f"{model} version {version}: its manifest is damaged") from error
 
     def read(self, model: str, version: int, name: str) -> bytes:
         """A version's file, only if its bytes are those of the manifest; raises IntegrityError, NotFoundError."""
@@ -55,11 +58,13 @@ class ModelRegistry:
 
         `files` must hold lineage.json, which names the run: it claims the number, the manifest completes it.
         """
+        # WARNING: the pointer comes between claim and manifest: a run that dies before it leaves a number without
+        # a manifest, which is no version; one that dies after it goes on with its number, whoever claimed meanwhile.
         pointer = f"{model}/runs/{run_id}.json"
-        try:
-            version = int(Manifest.model_validate_json(self._objects.get(pointer).body).version)
-        except ObjectNotFoundError:
-            version = self._claim(model, files[LINEAGE])
+        if not self._objects.exists(pointer):
+            claimed = RunPointer(version=self._claim(model, files[LINEAGE]))
+            self._objects.put_new(pointer, claimed.model_dump_json().encode())
+        version = RunPointer.model_validate_json(self._objects.get(pointer).body).version
         folder = f"{model}/versions/{version}/"
         for name, body in files.items():
             self._objects.put_new(folder + name, body)
@@ -71,7 +76,6 @@ class ModelRegistry:
             files={name: hashlib.sha256(body).hexdigest() for name, body in sorted(files.items())},
         )
         self._objects.put_new(folder + MANIFEST, manifest.model_dump_json(indent=1).encode())
-        self._objects.put_new(pointer, manifest.model_dump_json(indent=1).encode())
         return version
 
     def _claim(self, model: str, lineage: bytes) -> int:
@@ -89,12 +93,17 @@ class ModelRegistry:
     # Aliases
 
     def aliases(self, model: str) -> Aliases:
+        """Raises IntegrityError when they cannot be read."""
         return self._aliases(model)[0]
 
     def change_aliases(self, model: str, change: Callable[[Aliases], Aliases]) -> Aliases:
         """Apply `change` to the newest aliases until nobody else was faster; `change` may run several times."""
+        wanted = None
         for attempt in range(_SWAP_ATTEMPTS):
             present, etag = self._aliases(model)
+            # A swap whose answer was lost on the way is repeated by the client and refused: ours is written all the same.
+            if wanted and present.history[: wanted.epoch] == wanted.history:
+                return present
             wanted = change(present)
             if wanted == present:
                 return present
@@ -112,7 +121,10 @@ class ModelRegistry:
             stored = self._objects.get(f"{model}/aliases.json")
         except ObjectNotFoundError:
             return Aliases(model=model), None
-        return Aliases.model_validate_json(stored.body), stored.etag
+        try:
+            return Aliases.model_validate_json(stored.body), stored.etag
+        except ValidationError as error:
+            raise IntegrityError(f"{model}: aliases.json is damaged; restore its last good version") from error
 
     # Runs
 

@@ -10,6 +10,7 @@ from everloop.contracts.definition import ColumnType, Definition
 from everloop.contracts.registry import TrainingRequest
 from everloop.training.candidate import Candidate
 from everloop.training.evaluation import Evaluation
+from everloop.training.prepared import PreparedDataset
 
 _MLFLOW_TYPES = {
     ColumnType.NUMBER: "double",
@@ -27,17 +28,21 @@ def version_files(
     request: TrainingRequest,
     candidate: Candidate,
     evaluation: Evaluation,
+    dataset: PreparedDataset,
     *,
-    dataset_version: str,
     profile: bytes,
 ) -> dict[str, bytes]:
+    window = definition.training.window
     lineage = {
         "model": definition.name,
         "run_id": request.run_id,
         "reason": request.reason,
         "requested_by": request.requested_by,
         "as_of": request.as_of.isoformat(),
-        "dataset_version": dataset_version,
+        "dataset_version": dataset.dataset_version,
+        "since": None if window is None else (request.as_of - window).isoformat(),
+        "batches": dataset.batches,
+        "split_id": dataset.split_id,
         "definition_hash": definition.hash,
         "code_version": __version__,
         "algorithm": candidate.algorithm,
@@ -46,6 +51,7 @@ def version_files(
     }
     return {
         "model.onnx": candidate.model,
+        "judged.onnx": candidate.judged,
         "MLmodel": _json(_mlmodel(definition, candidate, request)),
         "metrics.json": _json(evaluation.metrics),
         "lineage.json": _json(lineage),
@@ -97,8 +103,8 @@ def _card(definition: Definition, lineage: dict[str, Any], evaluation: Evaluatio
             f"- Task: {definition.task}; target: `{definition.data.target}`",
             f"- Owner: {definition.owner or 'not declared'}",
             f"- Algorithm: {lineage['algorithm']} ({parameters})",
-            f"- Trained on {metrics['train_rows']:,} rows, judged on the {metrics['holdout_rows']:,} "
-            f"{'newest' if definition.holdout.by == 'time' else 'drawn'} ones it never saw",
+            f"- Judged on {metrics['holdout_rows']:,} {'newest' if definition.holdout.by == 'time' else 'drawn'} rows "
+            f"after fitting on the other {metrics['train_rows']:,}; then fitted on all of them for serving",
             f"- Dataset version `{lineage['dataset_version']}`, run `{lineage['run_id']}`, as of {lineage['as_of']}",
             f"- Why it was trained: {lineage['reason']}",
             "",

@@ -12,8 +12,9 @@ from onnx import TensorProto, compose, helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 
+from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
-from everloop.scorer import METADATA_KEY, Columns, Scorer
+from everloop.scorer import METADATA_KEY, Scorer
 from everloop.training.encoding import CategoryEncoder
 from everloop.training.prepared import PreparedDataset
 from everloop.training.search import fit, predict
@@ -25,25 +26,31 @@ PARITY_TOLERANCE = 1e-4
 """Largest difference of a probability, or of a value relative to the target's spread: float32 sums against float64."""
 
 MODEL_FILE = "fitted/model.onnx"
+JUDGED_FILE = "fitted/judged.onnx"
 FACTS_FILE = "fitted/facts.json"
 
 
 @dataclass(frozen=True)
 class Candidate:
+    """The same recipe fitted twice: on the training rows to be judged, and on all rows to be shipped."""
+
     model: bytes
+    """Fitted on every row of the window: what a version serves."""
+    judged: bytes
+    """Fitted without the holdout: what the metrics and gates are about."""
     algorithm: str
     parameters: dict[str, Any]
     parity_difference: float
-    """Largest difference between the ONNX model on raw rows and scikit-learn on prepared ones."""
+    """Largest difference between the ONNX models on raw rows and scikit-learn on prepared ones."""
     parity_rows: int
 
     def to_files(self) -> dict[str, bytes]:
-        facts = {name: value for name, value in asdict(self).items() if name != "model"}
-        return {MODEL_FILE: self.model, FACTS_FILE: json.dumps(facts).encode()}
+        facts = {name: value for name, value in asdict(self).items() if name not in ("model", "judged")}
+        return {MODEL_FILE: self.model, JUDGED_FILE: self.judged, FACTS_FILE: json.dumps(facts).encode()}
 
     @classmethod
     def from_files(cls, read: Callable[[str], bytes]) -> "Candidate":
-        return cls(model=read(MODEL_FILE), **json.loads(read(FACTS_FILE)))
+        return cls(model=read(MODEL_FILE), judged=read(JUDGED_FILE), **json.loads(read(FACTS_FILE)))
 
 
 def fit_candidate(
@@ -54,11 +61,21 @@ def fit_candidate(
     definition: Definition,
 ) -> Candidate:
     """`features` is the compiled front of the graph: raw columns in, `numbers` and `texts` out."""
-    inputs, target = dataset.train
-    encoder, estimator = fit(algorithm, parameters, dataset.task, inputs, target, seed=definition.training.seed)
-    model = build_model(encoder, estimator, dataset, features)
-    difference, rows = measure_parity(model, encoder, estimator, dataset)
-    return Candidate(model, algorithm, parameters, difference, rows)
+    models, differences, rows = [], [], 0
+    for inputs, target in (dataset.train, (dataset.inputs, dataset.target)):
+        encoder, estimator = fit(algorithm, parameters, dataset.task, inputs, target, seed=definition.training.seed)
+        models.append(build_model(encoder, estimator, dataset, features))
+        difference, compared = measure_parity(models[-1], encoder, estimator, dataset)
+        differences.append(difference)
+        rows += compared
+    return Candidate(
+        model=models[1],
+        judged=models[0],
+        algorithm=algorithm,
+        parameters=parameters,
+        parity_difference=max(differences),
+        parity_rows=rows,
+    )
 
 
 def build_model(encoder: CategoryEncoder, estimator: Any, dataset: PreparedDataset, features: onnx.ModelProto) -> bytes:
@@ -93,6 +110,8 @@ def measure_parity(
         expected: npt.NDArray[np.float64] = predict(estimator, dataset.task, encoder.transform(inputs))
         scale = np.maximum(np.abs(expected), spread) if dataset.task is Task.REGRESSION else 1.0
         difference = np.abs(scorer.score(raw) - expected) / scale
+        # NaN compares as "not worse": what cannot be compared must count as the largest difference there is.
+        difference = np.nan_to_num(difference, nan=np.finfo(np.float64).max)
         worst, rows = max(worst, float(difference.max())), rows + len(inputs)
     return worst, rows
 

@@ -21,6 +21,8 @@ from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.probes import PROBES_TABLE, create_probes
 
 ROWS_TABLE = "training_rows"
+_BATCH = '"everloop batch"'
+"""Which selected batch a row came in; the space keeps the name apart from any sane column's."""
 _MINIMUM_CLASS_ROWS = 5
 """Of each class, in the oldest rows that trials fit on: fewer teach nothing and break the search's split."""
 
@@ -66,7 +68,8 @@ def create_rows(
     if files:
         connection.execute(
             f"create or replace temp table {ROWS_TABLE} as "
-            f"select {columns} from (select * from {source} where {_in_window(definition)} {_newest(definition)}) "
+            f"select {columns}, cast(parse_filename(filename, true) as bigint) as {_BATCH} from "
+            f"(select * from {source} where {_in_window(definition)} {_newest(definition)}) "
             f"order by {_order(definition)}",
             {"files": [str(path) for path in files], **_window_parameters(definition, selection)},
         )
@@ -89,18 +92,26 @@ def create_rows(
 
 
 def prepare(
-    connection: duckdb.DuckDBPyConnection, definition: Definition, compiled: CompiledFeatures, dataset_version: str
+    connection: duckdb.DuckDBPyConnection,
+    definition: Definition,
+    compiled: CompiledFeatures,
+    manifest: DatasetManifest,
 ) -> PreparedDataset:
     """Typed arrays of `training_rows`; raises UnusableTargetError or UnusableFeatureError with what is wrong."""
     inputs = _model_inputs(connection, ROWS_TABLE, compiled)
     target, classes = _target(connection, definition)
     holdout_rows = max(1, round(len(target) * definition.holdout.fraction))
     _check_classes(definition, target[:-holdout_rows], classes)
+    _check_holdout(definition, target[-holdout_rows:])
     create_probes(connection, compiled.raw_columns)
     return PreparedDataset(
         task=definition.task,
         classes=classes,
-        dataset_version=dataset_version,
+        dataset_version=manifest.version,
+        batches=[batch.batch_id for batch in manifest.batches],
+        split_id=manifest.split_id(definition.training.seed, definition.holdout.model_dump_json()),
+        holdout_time=_column(connection, _epoch_sql(definition), np.float64)[-holdout_rows:],
+        holdout_batch=_column(connection, _BATCH, np.int64)[-holdout_rows:],
         number_names=list(compiled.numbers),
         text_names=list(compiled.texts),
         inputs=inputs,
@@ -134,7 +145,7 @@ def _model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compiled: C
 def _target(connection: duckdb.DuckDBPyConnection, definition: Definition) -> tuple[npt.NDArray[np.float64], list[Any]]:
     name = definition.data.target
     kind = definition.columns[name].type
-    values = np.asarray(connection.execute(f"select {_quoted(name)} as y from {ROWS_TABLE}").fetchnumpy()["y"])
+    values = _column(connection, _quoted(name))
     if definition.task is Task.REGRESSION:
         return values.astype(np.float64), []
     if definition.task is Task.MULTICLASS:
@@ -156,6 +167,15 @@ def _target(connection: duckdb.DuckDBPyConnection, definition: Definition) -> tu
     return numbers, [False, True] if kind is ColumnType.BOOLEAN else [0, 1]
 
 
+def _column(connection: duckdb.DuckDBPyConnection, sql: str, dtype: Any = None) -> npt.NDArray[Any]:
+    return np.asarray(connection.execute(f"select {sql} as c from {ROWS_TABLE}").fetchnumpy()["c"], dtype=dtype)
+
+
+def _epoch_sql(definition: Definition) -> str:
+    timestamp = definition.data.timestamp
+    return f"epoch({_quoted(timestamp)})" if timestamp else "'nan'::double"
+
+
 def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64], classes: list[Any]) -> None:
     name = definition.data.target
     if definition.task is Task.REGRESSION:
@@ -172,6 +192,14 @@ def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64]
         raise UnusableTargetError(
             f"target {name!r}: too few rows of {', '.join(rare[:5])} among the oldest training rows; "
             f"{_MINIMUM_CLASS_ROWS} are needed of each class"
+        )
+
+
+def _check_holdout(definition: Definition, target: npt.NDArray[np.float64]) -> None:
+    if definition.task is not Task.MULTICLASS and np.ptp(target) == 0:
+        raise UnusableTargetError(
+            f"target {definition.data.target!r} is the same in all {len(target)} rows of the holdout, so nothing can be "
+            "judged on them; raise training.holdout.fraction, draw it with by = 'random', or upload more data"
         )
 
 

@@ -1,24 +1,29 @@
 """Judge a candidate on rows it never saw, beside the naive baseline and the champion."""
 
+import json
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from everloop.columns import Columns
 from everloop.contracts.definition import METRICS as METRICS_OF_TASK
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.registry import Gate
-from everloop.errors import IntegrityError, ModelUnavailableError
+from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError
 from everloop.metrics import METRICS, Interval, bootstrap_difference, bootstrap_interval
-from everloop.scorer import Columns, Scorer
+from everloop.scorer import Scorer
 from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import Candidate
 from everloop.training.gates import GATES, Evidence
 from everloop.training.prepared import PreparedDataset
 
 _LATENCY_RUNS = 50
+MINIMUM_COMPARED_ROWS = 100
+"""Fewer rows give a bootstrap interval that means nothing."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,6 +32,8 @@ Floats = npt.NDArray[np.float64]
 class Champion:
     version: int
     model: bytes
+    judged: bytes
+    lineage: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,14 @@ class Evaluation:
     def passed(self) -> bool:
         return all(gate.passed for gate in self.gates)
 
+    def to_json(self) -> bytes:
+        return json.dumps(self.metrics).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> "Evaluation":
+        metrics = json.loads(body)
+        return cls(metrics, tuple(Gate.model_validate(gate) for gate in metrics["gates"]))
+
 
 def find_champion(registry: ModelRegistry, model: str) -> Champion | None:
     """The present champion; None when there is none, or when its bytes are damaged: then anything sound is better."""
@@ -46,16 +61,17 @@ def find_champion(registry: ModelRegistry, model: str) -> Champion | None:
     if version is None:
         return None
     try:
-        return Champion(version, registry.read(model, version, "model.onnx"))
-    except IntegrityError:
+        files = {name: registry.read(model, version, name) for name in ("model.onnx", "judged.onnx", "lineage.json")}
+    except (IntegrityError, NotFoundError):
         return None
+    return Champion(version, files["model.onnx"], files["judged.onnx"], json.loads(files["lineage.json"]))
 
 
 def evaluate(
     fitted: Candidate, dataset: PreparedDataset, definition: Definition, champion: Champion | None
 ) -> Evaluation:
     _, target = dataset.holdout
-    scorer = Scorer(fitted.model)
+    scorer = Scorer(fitted.judged)
     score = scorer.score(dataset.holdout_raw)
     names = METRICS_OF_TASK[dataset.task]
     candidate = {name: METRICS[name](target, score) for name in names}
@@ -93,14 +109,55 @@ def _against(
 ) -> tuple[Interval | None, dict[str, Any] | None, str]:
     if champion is None:
         return None, None, "there is no champion yet"
+    model, rows = _fair_comparison(champion, dataset)
+    if len(rows) < MINIMUM_COMPARED_ROWS:
+        nothing = Interval(float("nan"), float("nan"), float("nan"))
+        return nothing, None, (
+            f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
+            "needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
+        )
     try:
-        other = Scorer(champion.model).score(dataset.holdout_raw)
+        scorer = Scorer(model)
+        raw = {name: values[rows] for name, values in dataset.holdout_raw.items()}
+        other = _in_todays_classes(scorer, scorer.score(raw), dataset)
     except ModelUnavailableError as error:
         # A champion that cannot even read today's columns must not block its successor.
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
-    gain = bootstrap_difference(definition.metric, target, score, other, seed=definition.training.seed)
-    metrics = {name: METRICS[name](target, other) for name in METRICS_OF_TASK[dataset.task]}
-    return gain, {"version": champion.version, **metrics}, ""
+    gain = bootstrap_difference(definition.metric, target[rows], score[rows], other, seed=definition.training.seed)
+    metrics = {name: METRICS[name](target[rows], other) for name in METRICS_OF_TASK[dataset.task]}
+    return gain, {"version": champion.version, "rows": len(rows), **metrics}, ""
+
+
+def _in_todays_classes(scorer: Scorer, score: Floats, dataset: PreparedDataset) -> Floats:
+    """Probabilities in the order of the dataset's classes; 0 for a class that is new since."""
+    if scorer.task is not dataset.task:
+        raise ModelUnavailableError(f"its task is {scorer.task}")
+    if scorer.task is Task.MULTICLASS:
+        places = {label: place for place, label in enumerate(scorer.classes)}
+        unknown = np.zeros((len(score), 1))
+        return np.hstack([score, unknown])[:, [places.get(label, -1) for label in dataset.classes]]
+    if scorer.task is Task.BINARY and scorer.classes[1] != dataset.classes[1]:
+        raise ModelUnavailableError(f"its positive class is {scorer.classes[1]!r}")
+    return score
+
+
+def _fair_comparison(champion: Champion, dataset: PreparedDataset) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Which model of the champion to compare with, on which rows of the holdout: never on rows it was fitted on.
+
+    The very same split is fair to the champion as it was judged; else only rows that are new to the shipped one are.
+    """
+    if champion.lineage["split_id"] == dataset.split_id:
+        return champion.judged, np.arange(dataset.holdout_rows)
+    known = np.array([batch in champion.lineage["batches"] for batch in dataset.batches])
+    seen = known[dataset.holdout_batch]
+    if not np.isnan(dataset.holdout_time).any():
+        since, as_of = (_epoch(champion.lineage[name]) for name in ("since", "as_of"))
+        seen &= (dataset.holdout_time < as_of) & (np.isnan(since) | (dataset.holdout_time >= since))
+    return champion.model, np.flatnonzero(~seen)
+
+
+def _epoch(moment: str | None) -> float:
+    return float("nan") if moment is None else datetime.fromisoformat(moment).timestamp()
 
 
 def _naive(dataset: PreparedDataset, count: int) -> Floats:

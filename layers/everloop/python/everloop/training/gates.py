@@ -45,6 +45,8 @@ def beats_champion(evidence: Evidence) -> Gate:
     if evidence.over_champion is None or not evidence.definition.promotion.must_beat_champion:
         why = evidence.champion_note or "promotion.must_beat_champion is false"
         return Gate(name="champion", passed=True, detail=why)
+    if evidence.champion_note:
+        return Gate(name="champion", passed=False, detail=evidence.champion_note)
     gain = evidence.over_champion
     passed = gain.high < 0 if name in LOWER_IS_BETTER else gain.low > 0
     detail = f"{name} {gain.value:+.4f} against the champion (95 %: {gain.low:+.4f} to {gain.high:+.4f})"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from everloop.columns import Columns
 from everloop.contracts.definition import Task
-from everloop.scorer import Columns
 
 _RAW = "raw/"
 _PROBE = "probe/"
@@ -47,6 +47,14 @@ class PreparedDataset:
     holdout_rows: int
     holdout_raw: Columns
     """The holdout's raw columns, as the served model takes them."""
+    holdout_time: npt.NDArray[np.float64]
+    """Epoch seconds of the holdout's rows; NaN for a model without a timestamp."""
+    holdout_batch: npt.NDArray[np.int64]
+    """Which of `batches` each row of the holdout came in."""
+    batches: list[str]
+    """Batch ids in the order they were received."""
+    split_id: str
+    """Equal for two datasets with the same rows split in the same way."""
     probes: Inputs
     """Adversarial rows (nulls, unseen levels, extremes) for the parity proof."""
     probes_raw: Columns
@@ -69,12 +77,16 @@ class PreparedDataset:
             "number_names": self.number_names,
             "text_names": self.text_names,
             "holdout_rows": self.holdout_rows,
+            "batches": self.batches,
+            "split_id": self.split_id,
         }
         arrays: dict[str, npt.NDArray[Any]] = {
             "meta": np.array(json.dumps(meta)),
             "numbers": self.inputs.numbers,
             "texts": self.inputs.texts,
             "target": self.target,
+            "holdout_time": self.holdout_time,
+            "holdout_batch": self.holdout_batch,
             "probe_numbers": self.probes.numbers,
             "probe_texts": self.probes.texts,
         }
@@ -93,6 +105,8 @@ class PreparedDataset:
                 **meta,
                 inputs=Inputs(stored["numbers"], stored["texts"]),
                 target=stored["target"],
+                holdout_time=stored["holdout_time"],
+                holdout_batch=stored["holdout_batch"],
                 probes=Inputs(stored["probe_numbers"], stored["probe_texts"]),
                 holdout_raw={n.removeprefix(_RAW): _loaded(stored[n]) for n in stored if n.startswith(_RAW)},
                 probes_raw={n.removeprefix(_PROBE): _loaded(stored[n]) for n in stored if n.startswith(_PROBE)},

@@ -48,11 +48,12 @@ def run_trial(trial: Trial, dataset: PreparedDataset, definition: Definition) ->
         seed=definition.training.seed,
     )
     score = predict(estimator, dataset.task, encoder.transform(inputs[-validation:]))
+    value = METRICS[definition.metric](target[-validation:], score)
     return {
         **trial,
         "parameters": parameters,
         "metric": definition.metric,
-        "value": METRICS[definition.metric](target[-validation:], score),
+        "value": value if np.isfinite(value) else None,
         "seconds": round(time.perf_counter() - started, 3),
     }
 

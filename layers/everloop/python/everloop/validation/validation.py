@@ -15,15 +15,13 @@ from everloop.contracts.batches import (
 from everloop.contracts.definition import Definition
 from everloop.ports import EventBus
 from everloop.stores.batches import BatchStore, event_of
-from everloop.validation.profiling import profile_batch
+from everloop.validation.profiling import find_centres, profile_rows
 from everloop.validation.rows import JudgedRows, judge_rows
 from everloop.validation.verdict import judge_batch
 
 
 class Validation:
-    def __init__(
-        self, *, batches: BatchStore, events: EventBus, definition_of: Callable[[str], Definition]
-    ) -> None:
+    def __init__(self, *, batches: BatchStore, events: EventBus, definition_of: Callable[[str], Definition]) -> None:
         self._batches = batches
         self._events = events
         self._definition_of = definition_of
@@ -66,7 +64,7 @@ class Validation:
         if is_accepted:
             accepted = rows.write_accepted(accepted_file)
             first, last = rows.time_span(accepted_file)
-            self._batches.save_profile(staged.model, staged.batch_id, profile_batch(accepted_file, definition))
+            self._save_profile(rows, staged, definition, accepted_file)
             self._batches.save_rows(staged.model, staged.batch_id, accepted_file)
         return BatchReport(
             batch_id=staged.batch_id,
@@ -88,3 +86,10 @@ class Validation:
             reason=reason,
             detail=detail,
         )
+
+    def _save_profile(self, rows: JudgedRows, staged: StagedBatch, definition: Definition, accepted: Path) -> None:
+        centres = self._batches.fix_centres(
+            staged.model, definition.hash, propose=lambda: find_centres(rows.database, accepted, definition)
+        )
+        profile = profile_rows(rows.database, accepted, definition, centres)
+        self._batches.save_profile(staged.model, staged.batch_id, profile.to_json())

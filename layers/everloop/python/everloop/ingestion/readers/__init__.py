@@ -30,5 +30,5 @@ READERS: dict[Format, ReaderFactory] = {
     Format.DELIMITED: DelimitedReader,
     Format.JSON_LINES: JsonReader.of_lines,
     Format.JSON_ARRAY: JsonReader.of_array,
-    Format.PARQUET: ParquetReader,
+    Format.PARQUET: lambda database, path, _: ParquetReader(database, path),
 }

@@ -48,7 +48,9 @@ class DelimitedReader:
         return rows
 
     def _refuse_faulty_lines(self) -> None:
-        self._database.execute("SELECT line, error_type::VARCHAR, error_message FROM reject_errors ORDER BY line LIMIT 1")
+        self._database.execute(
+            "SELECT line, error_type::VARCHAR, error_message FROM reject_errors ORDER BY line LIMIT 1"
+        )
         fault = self._database.fetchone()
         if fault:
             line, kind, message = fault
@@ -63,11 +65,11 @@ def _read_header(path: Path, declared: Collection[str]) -> tuple[str, list[str]]
     if len(head) == MAXIMUM_HEADER_BYTES and b"\n" not in head and b"\r" not in head:
         raise BatchRejectedError(
             "too_many_columns",
-            f"expected a header of at most {MAXIMUM_COLUMNS} columns, got a first line over {MAXIMUM_HEADER_BYTES} bytes",
+            f"expected at most {MAXIMUM_COLUMNS} columns, got a first line of over {MAXIMUM_HEADER_BYTES} bytes",
         )
     lines = head.decode(errors="ignore").splitlines(keepends=True)
     headers = {delimiter: _split(lines, delimiter) for delimiter in DELIMITERS}
-    delimiter = max(headers, key=lambda found: (len(declared & set(headers[found])), len(headers[found])))
+    delimiter = max(headers, key=lambda found: (len(set(headers[found]).intersection(declared)), len(headers[found])))
     if not headers[delimiter]:
         raise BatchRejectedError("unreadable_file", "line 1: expected column names, got an unterminated quote")
     return delimiter, headers[delimiter]

@@ -1,4 +1,4 @@
-"""JSON Lines and JSON arrays of flat objects; numbers keep the digits they were written with."""
+"""JSON Lines and JSON arrays of flat objects; numbers, even 1e400, come as text."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -35,10 +35,13 @@ class JsonReader:
         """Declared columns in the definition's order, then the others by name: objects have no order."""
         source = [str(self._path), self._layout]
         stranger = self._database.execute(
-            "SELECT json_type(json) FROM read_json_objects(?, format = ?) WHERE json_type(json) <> 'OBJECT' LIMIT 1", source
+            "SELECT json_type(json) FROM read_json_objects(?, format = ?) WHERE json_type(json) <> 'OBJECT' LIMIT 1",
+            source,
         ).fetchone()
         if stranger:
-            raise BatchRejectedError("unreadable_file", f"expected objects such as {{column: value}}, got {stranger[0]}")
+            raise BatchRejectedError(
+                "unreadable_file", f"expected objects such as {{column: value}}, got {stranger[0]}"
+            )
         twice = self._database.execute(
             "SELECT json_keys(json) AS keys FROM read_json_objects(?, format = ?)"
             " WHERE len(keys) <> len(list_distinct(keys)) LIMIT 1",

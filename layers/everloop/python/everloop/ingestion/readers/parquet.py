@@ -9,7 +9,7 @@ from everloop.sql import fetch_number, identifier
 
 
 class ParquetReader:
-    def __init__(self, database: duckdb.DuckDBPyConnection, path: Path, declared: Collection[str]) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._database = database
         self._path = path
         # NOTE: parquet_schema is a depth-first list; DESCRIBE would silently rename columns that differ in case alone.

@@ -9,11 +9,11 @@ from everloop.contracts.definition import Task
 from everloop.training.algorithms import Shape
 
 SPACE = {
-    "learning_rate": (0.1, 0.05, 0.08, 0.15),
-    "max_leaf_nodes": (31, 15, 63),
-    "min_samples_leaf": (50, 20, 100, 200),
-    "l2_regularization": (0.0, 1.0, 10.0),
-    "max_iter": (120, 80, 200),
+    "learning_rate": (0.05, 0.04, 0.08, 0.12),
+    "max_leaf_nodes": (15, 7, 31),
+    "min_samples_leaf": (100, 20, 200, 400),
+    "l2_regularization": (1.0, 0.0, 10.0),
+    "max_iter": (100, 150, 200),
 }
 
 

@@ -1,0 +1,159 @@
+"""Models and their versions: train, models, versions, card, promote, rollback, history, monitor."""
+
+from typing import Annotated, Any
+
+import typer
+
+from local.console import AsJson, Name, print_json, print_table, stderr, stdout
+from local.loop import Loop
+from local.target import Target
+
+
+def train(
+    name: Name,
+    reason: Annotated[str | None, typer.Option(help="Why, for the history.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Train as if it were this moment (ISO 8601).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a candidate, judge it, and promote it if it passes its gates."""
+    loop = Loop(Target.current())
+    run_id = loop.train(name, reason=reason, as_of=as_of)
+    with stderr.status(f"run {run_id} …"):
+        report = loop.wait_for_run(name, run_id)
+    if as_json:
+        print_json(report)
+    else:
+        print_run(report)
+    if report["status"] == "failed":
+        raise typer.Exit(1)
+
+
+def print_run(report: dict[str, Any]) -> None:
+    version = f" version {report['version']}" if report["version"] else ""
+    stdout.print(f"run {report['run_id']}: [bold]{report['status']}[/]{version}")
+    if report["metrics"]:
+        stdout.print("  " + ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items()))
+    for gate in report["gates"]:
+        mark = "[green]passed [/]" if gate["passed"] else "[red]refused[/]"
+        stdout.print(f"  {mark} {gate['name']}: {gate['detail']}")
+    if report["status"] == "failed":
+        stdout.print(f"  {report['error']['type']}: {report['reason']}", markup=False)
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the deployed models."""
+    found = Loop(Target.current()).call("GET", "/models")["models"]
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["model", "task", "champion", "versions", "description"],
+        [(m["model"], m["task"], m["champion"], len(m["versions"]), m["description"]) for m in found],
+    )
+
+
+def versions(name: Name, as_json: AsJson = False) -> None:
+    """List the versions of a model with their metrics."""
+    found = Loop(Target.current()).call("GET", f"/models/{name}/versions")["versions"]
+    if as_json:
+        print_json(found)
+        return
+    metrics = list(found[0]["metrics"]) if found else []
+    print_table(
+        ["version", "champion", *metrics, "created", "run"],
+        [
+            (
+                str(v["version"]),
+                "champion" if v["champion"] else "",
+                *(v["metrics"][metric] for metric in metrics),
+                v["created_at"][:19],
+                v["run_id"],
+            )
+            for v in found
+        ],
+    )
+
+
+def card(name: Name, version: Annotated[int, typer.Argument(help="A version number.")]) -> None:
+    """Show the model card of a version."""
+    from rich.markdown import Markdown
+
+    text = Loop(Target.current()).card(name, version)
+    stdout.print(Markdown(text) if stdout.is_terminal else text, markup=False)
+
+
+def promote(
+    name: Name,
+    version: Annotated[int, typer.Argument(help="The version that shall answer.")],
+    reason: Annotated[str | None, typer.Option(help="Why, for the history.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the champion."""
+    body = {"version": version, **({"reason": reason} if reason else {})}
+    _print_aliases(Loop(Target.current()).call("POST", f"/models/{name}/promote", body), as_json)
+
+
+def rollback(
+    name: Name,
+    reason: Annotated[str | None, typer.Option(help="Why, for the history.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the championship back to the version before."""
+    body = {"reason": reason} if reason else {}
+    _print_aliases(Loop(Target.current()).call("POST", f"/models/{name}/rollback", body), as_json)
+
+
+def history(name: Name, as_json: AsJson = False) -> None:
+    """Tell who was champion when, and why."""
+    found = Loop(Target.current()).call("GET", f"/models/{name}/history")
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["epoch", "at", "action", "champion", "before", "by", "reason"],
+        [
+            (str(c["epoch"]), c["at"][:19], c["action"], str(c["champion"]), c["previous"], c["by"], c["reason"])
+            for c in found["history"]
+        ],
+    )
+
+
+def monitor(
+    name: Name,
+    check: Annotated[bool, typer.Option("--check", help="Check now, as the schedule would.")] = False,
+    at: Annotated[str | None, typer.Option(help="With --check: as if it were this moment (ISO 8601).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the monitoring checks of a model, newest last."""
+    from datetime import UTC, datetime
+
+    loop = Loop(Target.current())
+    if check:
+        loop.check(name, at or datetime.now(UTC).isoformat(timespec="seconds"))
+    found = loop.call("GET", f"/models/{name}/monitoring")["checks"]
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["check", "version", "rows", "outcomes", "metric", "verdict", "drifted", "retraining"],
+        [
+            (
+                c["check_id"],
+                c["version"],
+                c["rows"],
+                c["outcomes"],
+                f"{c['performance']['metric']} {c['performance']['value']:.4f}" if c["performance"] else None,
+                c["verdict"],
+                ", ".join(column["column"] for column in c["columns"] if column["drifted"]) or None,
+                c["retraining"] or c["held_back"],
+            )
+            for c in found
+        ],
+    )
+
+
+def _print_aliases(aliases: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(aliases)
+    else:
+        stdout.print(f"version {aliases['champion']} is champion of {aliases['model']} (epoch {aliases['epoch']})")

@@ -1,0 +1,65 @@
+"""Answers and what became of them: predict, outcome."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from local.console import AsJson, Name, print_json, print_table, stdout
+from local.errors import ApiError
+from local.loop import Loop
+from local.target import Target
+
+
+def predict(
+    name: Name,
+    rows: Annotated[
+        str, typer.Argument(help='A row as JSON ({"age": 41}), rows as a JSON array, or @FILE that holds either.')
+    ],
+    version: Annotated[int | None, typer.Option(help="Ask this version instead of the champion.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for predictions over HTTP."""
+    answer = Loop(Target.current()).predict(name, _rows(rows), version)
+    if as_json:
+        print_json(answer)
+        return
+    predictions = answer["predictions"]
+    print_table(list(predictions[0]), [list(prediction.values()) for prediction in predictions])
+
+
+def outcome(
+    name: Name,
+    prediction_id: Annotated[str, typer.Argument(help="As the prediction gave it.")],
+    actual: Annotated[str, typer.Argument(help="What really happened, as the target column would hold it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell what really happened after a prediction."""
+    Loop(Target.current()).record(name, [{"prediction_id": prediction_id, "actual": _value(actual)}])
+    if as_json:
+        print_json({"recorded": 1})
+    else:
+        stdout.print("recorded")
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    if text.startswith("@"):
+        path = Path(text[1:])
+        if not path.is_file():
+            raise ApiError(f"{path} is not a file")
+        text = path.read_text("utf-8")
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ApiError(f"expected JSON such as '{{\"age\": 41}}': {error}") from error
+    return rows if isinstance(rows, list) else [rows]
+
+
+def _value(text: str) -> Any:
+    """`1`, `2.5`, `true` are what they look like; anything else is text."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float) else text

@@ -1,0 +1,1 @@
+"""The loop living through the flights of 2013."""

@@ -1,0 +1,118 @@
+"""What all tests share: never a real account, a clean everloop_models package, and AWS in memory."""
+
+import gc
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import pytest
+
+from everloop.adapters import definitions
+
+REPOSITORY = Path(__file__).parents[1]
+AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/nowhere/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",
+    "POWERTOOLS_METRICS_NAMESPACE": "Everloop",
+    "POWERTOOLS_SERVICE_NAME": "tests",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+}
+AWS_STRANGERS = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test forgets to fake, it has no credentials for."""
+    for name in AWS_STRANGERS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def aws(_no_real_account: None) -> Iterator[None]:
+    """Every AWS client talks to moto."""
+    from moto import mock_aws
+
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def atomic_aws(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`aws` whose requests run one at a time: moto's compare-and-swap is not atomic under threads."""
+    from moto.core.botocore_stubber import BotocoreStubber
+
+    lock, answer = RLock(), BotocoreStubber.__call__
+
+    def answer_alone(self: BotocoreStubber, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return answer(self, *args, **kwargs)
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", answer_alone)
+
+
+@contextmanager
+def fine_switching(seconds: float = 1e-5) -> Iterator[None]:
+    """Threads take turns so often that a race that can happen does happen."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@pytest.fixture
+def deploy_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Call it with TOML files: they become the package `everloop_models`, as in the layer of a deploy."""
+    package = tmp_path / "models-layer" / definitions.PACKAGE
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(package.parent))
+    sys.modules.pop(definitions.PACKAGE, None)
+
+    def deploy(*files: Path) -> None:
+        for path in files:
+            shutil.copy(path, package)
+        definitions.known_models.cache_clear()
+        definitions.load_definition.cache_clear()
+
+    deploy()
+    yield deploy
+    sys.modules.pop(definitions.PACKAGE, None)
+    definitions.known_models.cache_clear()
+    definitions.load_definition.cache_clear()
+
+
+@pytest.fixture
+def cold_functions() -> Iterator[None]:
+    """Handlers without warm state: each composition root builds anew, before and after the test."""
+    _cool()
+    yield
+    _cool()
+    gc.collect()
+
+
+def _cool() -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("functions."):
+            for root in vars(module).values():
+                if hasattr(root, "cache_clear") and getattr(root, "__module__", "") == name:
+                    root.cache_clear()

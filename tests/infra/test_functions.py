@@ -1,0 +1,109 @@
+"""Each function gets what its code needs, and may do nothing else."""
+
+from typing import Any
+
+import pytest
+
+from everloop import settings
+from tests.infra.templates import Assembly, as_list, flat
+
+STAGES = {
+    "ingestion": {"ingest_upload"},
+    "validation": {"validate_batch"},
+    "training": {"prepare_dataset", "run_trial", "fit_candidate", "evaluate_candidate", "finish_run"},
+    "registry": {"register_version", "set_alias", "read_models", "operate_models"},
+    "inference": {"predict", "record_outcome"},
+    "monitoring": {"log_predictions", "check_model"},
+}
+MODULES = sorted(set().union(*STAGES.values()))
+
+ALIAS_WRITERS = {"set_alias", "operate_models"}
+
+UNBOUND = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
+"""Actions for which IAM knows no resources."""
+
+
+def test_every_function_is_deployed_once(assembly: Assembly) -> None:
+    assert sorted(assembly.functions()) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_environment_satisfies_the_settings_of_the_function(assembly: Assembly, module: str) -> None:
+    expected: type[settings.Settings] = getattr(settings, module.title().replace("_", "") + "Settings")
+    variables: dict[str, Any] = assembly.functions()[module]["Environment"]["Variables"]
+    environment = {name: flat(value) for name, value in variables.items()}
+    found = expected.from_env(environment)
+    assert found.to_env() == {name: value for name, value in environment.items() if name.startswith(settings.PREFIX)}
+    assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "Everloop"
+    assert environment["POWERTOOLS_SERVICE_NAME"] == module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_traced_and_run_on_three_layers(assembly: Assembly, module: str) -> None:
+    function = assembly.functions()[module]
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert len(function["Layers"]) == 3
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_registry_functions_may_write_aliases(assembly: Assembly, module: str) -> None:
+    assert assembly.may_write(module, "Models", "any-model/aliases.json") is (module in ALIAS_WRITERS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_versions_are_written_by_their_registration_alone(assembly: Assembly, module: str) -> None:
+    assert assembly.may_write(module, "Models", "any-model/versions/1/model.onnx") is (module == "register_version")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_uploads_are_never_changed(assembly: Assembly, module: str) -> None:
+    assert not assembly.may_write(module, "Landing", "uploads/any-model/file.csv")
+
+
+def test_no_role_may_delete_or_reconfigure(assembly: Assembly) -> None:
+    for name, policy in assembly.resources("AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for action in as_list(statement["Action"]):
+                assert "*" not in action, f"{name}: {action}"
+                assert not action.startswith(("s3:Delete", "iam:", "lambda:Update")), f"{name}: {action}"
+
+
+def test_a_bare_wildcard_stands_only_where_iam_knows_no_resources(assembly: Assembly) -> None:
+    for name, policy in assembly.resources("AWS::IAM::Policy"):
+        if "ApiLoggingRole" in name:
+            continue  # API Gateway insists on every log group
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if "*" in as_list(statement["Resource"]):
+                assert set(as_list(statement["Action"])) <= UNBOUND, name
+
+
+def test_no_role_carries_a_managed_policy(assembly: Assembly) -> None:
+    assert not [name for name, role in assembly.resources("AWS::IAM::Role") if role.get("ManagedPolicyArns")]
+
+
+def test_every_log_group_forgets(assembly: Assembly) -> None:
+    groups = dict(assembly.resources("AWS::Logs::LogGroup"))
+    assert len(groups) == len(MODULES) + 2  # the workflow and the API's access log
+    for name, group in groups.items():
+        assert group["RetentionInDays"] == 90, name
+
+
+def test_predictions_are_answered_by_a_published_version(assembly: Assembly) -> None:
+    [(_, alias)] = assembly.resources("AWS::Lambda::Alias")
+    assert alias["Name"] == "live"
+    assert "Fn::GetAtt" in alias["FunctionVersion"]

@@ -1,0 +1,82 @@
+"""Who may call what, and what a refusal says."""
+
+import json
+
+import pytest
+
+from tests.infra.templates import Assembly
+
+KEY_HOLDERS = {
+    ("POST", "/models/{model}/predictions"),
+    ("POST", "/models/{model}/versions/{version}/predictions"),
+    ("POST", "/models/{model}/outcomes"),
+}
+OPERATORS = {
+    ("GET", "/models"),
+    ("GET", "/models/{model}"),
+    ("GET", "/models/{model}/versions"),
+    ("GET", "/models/{model}/versions/{version}"),
+    ("GET", "/models/{model}/versions/{version}/card"),
+    ("GET", "/models/{model}/history"),
+    ("GET", "/models/{model}/monitoring"),
+    ("GET", "/models/{model}/runs/{run_id}"),
+    ("POST", "/models/{model}/trainings"),
+    ("POST", "/models/{model}/promote"),
+    ("POST", "/models/{model}/rollback"),
+}
+
+
+@pytest.fixture(scope="session")
+def routes(assembly: Assembly) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Each route with its authorization and whether it takes an API key."""
+    resources = {name.split("/")[1]: each for name, each in assembly.resources("AWS::ApiGateway::Resource")}
+
+    def path(logical_id: str | None) -> str:
+        if logical_id not in resources:
+            return ""
+        resource = resources[logical_id]
+        return f"{path(resource['ParentId'].get('Ref'))}/{resource['PathPart']}"
+
+    return {
+        (method["HttpMethod"], path(method["ResourceId"]["Ref"])): (
+            method["AuthorizationType"],
+            method["ApiKeyRequired"],
+        )
+        for _, method in assembly.resources("AWS::ApiGateway::Method")
+    }
+
+
+def test_every_route_is_for_key_holders_or_for_operators(routes: dict[tuple[str, str], tuple[str, bool]]) -> None:
+    assert {route for route, guard in routes.items() if guard == ("NONE", True)} == KEY_HOLDERS
+    assert {route for route, guard in routes.items() if guard == ("AWS_IAM", False)} == OPERATORS
+    assert set(routes) == KEY_HOLDERS | OPERATORS
+
+
+def test_every_refusal_is_a_problem_document_that_says_what_was_expected(assembly: Assembly) -> None:
+    refusals = {each["ResponseType"]: each for _, each in assembly.resources("AWS::ApiGateway::GatewayResponse")}
+    assert {
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "REQUEST_TOO_LARGE",
+        "INVALID_API_KEY",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "THROTTLED",
+    } <= set(refusals)
+    for name, refusal in refusals.items():
+        assert refusal["ResponseParameters"] == {"gatewayresponse.header.Content-Type": "'application/problem+json'"}, (
+            name
+        )
+        problem = json.loads(refusal["ResponseTemplates"]["application/json"])
+        assert {"type", "title", "detail", "instance"} <= set(problem), name
+        assert problem["detail"].startswith("expected "), name
+        assert str(problem.get("status", "")) == refusal.get("StatusCode", ""), name
+
+
+def test_the_stage_is_throttled_traced_and_logged(assembly: Assembly) -> None:
+    [(_, stage)] = assembly.resources("AWS::ApiGateway::Stage")
+    [settings] = stage["MethodSettings"]
+    assert stage["StageName"] == "v1"
+    assert stage["TracingEnabled"] is True
+    assert stage["AccessLogSetting"]
+    assert settings["ThrottlingRateLimit"] == 500
+    assert settings["DataTraceEnabled"] is False

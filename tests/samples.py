@@ -1,0 +1,165 @@
+"""Definitions, models and datasets as small as a test can use."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper
+
+from everloop.contracts.definition import ALGORITHMS, Definition, Task
+from everloop.contracts.registry import TrainingRequest
+from everloop.scorer import METADATA_KEY
+from everloop.stores.registry import ModelRegistry
+from everloop.training.prepared import Inputs, PreparedDataset
+
+NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+MODELS = Path(__file__).parent / "models"
+EVENTS = Path(__file__).parents[1] / "events"
+
+
+def pump_failure(**sections: Any) -> Definition:
+    """tests/models/pump-failure.toml with some of its sections replaced; None leaves one out."""
+    raw = tomllib.loads((MODELS / "pump-failure.toml").read_text("utf-8")) | sections
+    return Definition.model_validate({name: section for name, section in raw.items() if section is not None})
+
+
+def pump_row(**cells: Any) -> dict[str, Any]:
+    row = {"measured_at": "2026-03-14T08:00:00Z", "pump": "P-7", "kind": "axial", "pressure": 81.5, "starts": 3}
+    return {**row, "outdoors": True, **cells}
+
+
+def event(path: str) -> dict[str, Any]:
+    """One of the samples under events/."""
+    read: dict[str, Any] = json.loads((EVENTS / path).read_text("utf-8"))
+    return read
+
+
+# Models
+
+
+def constant_model(score: float, *, task: Task = Task.BINARY, classes: tuple[Any, ...] = (False, True)) -> bytes:
+    """Answers the same for every row; takes the column `pressure`."""
+    return _model("constant", score, task, classes)
+
+
+def echo_model(*, task: Task = Task.BINARY, classes: tuple[Any, ...] = (False, True)) -> bytes:
+    """Answers with the column `pressure`, so a null gives NaN."""
+    return _model("echo", 0, task, classes)
+
+
+def _model(kind: str, score: float, task: Task, classes: tuple[Any, ...]) -> bytes:
+    value = helper.make_tensor("value", TensorProto.FLOAT, [1], [score])
+    nodes = {
+        "constant": [
+            helper.make_node("Shape", ["pressure"], ["shape"]),
+            helper.make_node("ConstantOfShape", ["shape"], ["score"], value=value),
+        ],
+        "echo": [helper.make_node("Cast", ["pressure"], ["score"], to=TensorProto.FLOAT)],
+    }[kind]
+    graph = helper.make_graph(
+        nodes,
+        kind,
+        [helper.make_tensor_value_info("pressure", TensorProto.DOUBLE, [None, 1])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    helper.set_model_props(model, {METADATA_KEY: json.dumps({"task": task, "classes": classes})})
+    return bytes(model.SerializeToString())
+
+
+def version_files(run_id: str, model: bytes | None = None) -> dict[str, bytes]:
+    return {
+        "lineage.json": json.dumps({"run_id": run_id}).encode(),
+        "metrics.json": json.dumps({"candidate": {"roc_auc": 0.8}}).encode(),
+        "card.md": f"# Card of {run_id}".encode(),
+        "model.onnx": constant_model(0.7) if model is None else model,
+    }
+
+
+def register(registry: ModelRegistry, model: str, run_id: str, body: bytes | None = None) -> int:
+    return registry.register(model, run_id, version_files(run_id, body), now=NOW)
+
+
+# Training
+
+REQUEST = TrainingRequest(
+    model="example", run_id="run-1", as_of=NOW, reason="a test asked for it", requested_by="pytest"
+)
+CLASSES: dict[Task, list[Any]] = {Task.BINARY: [False, True], Task.MULTICLASS: ["x", "y", "ž"], Task.REGRESSION: []}
+LEARNERS = [(algorithm, task) for algorithm, tasks in ALGORITHMS.items() for task in sorted(tasks)]
+_TARGETS = {Task.BINARY: "boolean", Task.MULTICLASS: "category", Task.REGRESSION: "number"}
+
+
+def example(task: Task, **sections: Any) -> Definition:
+    columns = {"a": "number", "b": "number", "c": "category", "y": _TARGETS[task]}
+    raw = {"name": "example", "task": task, "data": {"target": "y"}, "columns": columns}
+    return Definition.model_validate(raw | sections)
+
+
+def prepared(task: Task, *, rows: int = 600, holdout_rows: int = 200, seed: int = 0, **changes: Any) -> PreparedDataset:
+    """Numbers with nulls and of many sizes, categories with nulls and non-ASCII levels, a target that can be learned."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=rows), rng.normal(size=rows) * 1e5 + 3e5
+    a[::17] = np.nan
+    c = rng.choice(["AA", "ü字", "", "DL"], rows).astype(np.str_)
+    signal = np.nan_to_num(a) * 2 + (c == "AA") + rng.normal(size=rows)
+    target = {
+        Task.BINARY: (signal > 0.3).astype(float),
+        Task.MULTICLASS: np.digitize(signal, [-0.7, 0.9]).astype(float),
+        Task.REGRESSION: signal * 3 + b / 1e5,
+    }[task]
+    probes = (np.array([np.nan, 1e12, -1e12, 0.1]), np.array([np.nan, -1e12, 16777217, 0.0]))
+    probe_texts = np.array(["never seen", "", "Ünïcödé", "ü字"])
+    first = rows - holdout_rows
+    fields: dict[str, Any] = {
+        "task": task,
+        "classes": CLASSES[task],
+        "dataset_version": "dataset-1",
+        "batches": ["batch-1", "batch-2"],
+        "split_id": "split-1",
+        "holdout_time": np.full(holdout_rows, np.nan),
+        "holdout_batch": np.arange(holdout_rows) % 2,
+        "number_names": ["a", "b"],
+        "text_names": ["c"],
+        "inputs": Inputs(np.column_stack([a, b]).astype(np.float32), c.reshape(-1, 1)),
+        "target": target,
+        "holdout_rows": holdout_rows,
+        "holdout_raw": _raw(a[first:], b[first:], c[first:]),
+        "probes": Inputs(np.column_stack(probes).astype(np.float32), probe_texts.reshape(-1, 1)),
+        "probes_raw": _raw(*probes, probe_texts),
+    }
+    return PreparedDataset(**fields | changes)
+
+
+def _raw(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    return {"a": a.reshape(-1, 1), "b": b.reshape(-1, 1), "c": c.astype(object).reshape(-1, 1)}
+
+
+def plain_features() -> onnx.ModelProto:
+    """The columns a, b and c as they are: what compiled features without expressions do."""
+    inputs: Mapping[str, int] = {"a": TensorProto.DOUBLE, "b": TensorProto.DOUBLE, "c": TensorProto.STRING}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Concat", ["a", "b"], ["ab"], axis=1),
+            helper.make_node("Cast", ["ab"], ["numbers"], to=TensorProto.FLOAT),
+            helper.make_node("Identity", ["c"], ["texts"]),
+        ],
+        "features",
+        [helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in inputs.items()],
+        [
+            helper.make_tensor_value_info("numbers", TensorProto.FLOAT, [None, 2]),
+            helper.make_tensor_value_info("texts", TensorProto.STRING, [None, 1]),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def counting_ids(prefix: str = "id") -> Any:
+    numbers = iter(range(1, 1_000_000))
+    return lambda: f"{prefix}-{next(numbers)}"

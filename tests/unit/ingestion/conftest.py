@@ -1,0 +1,92 @@
+import gzip
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from everloop.contracts.batches import BatchReport
+from everloop.contracts.definition import Definition
+from everloop.contracts.s3_events import CreatedObject
+from everloop.errors import NotFoundError
+from everloop.ingestion.ingestion import Ingested, Ingestion
+from everloop.stores.batches import BatchStore
+from tests.fakes import InMemoryEventBus, InMemoryObjectStore
+
+RECEIVED_AT = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
+
+
+def pump(**changes: object) -> Definition:
+    columns = {"speed": {"type": "number", "nullable": False}, "kind": "category", "broken": "boolean"}
+    definition = {"name": "pump", "task": "binary-classification", "data": {"target": "broken"}, "columns": columns}
+    return Definition.model_validate(definition | changes)
+
+
+@dataclass
+class World:
+    """Landing bucket, lake and bus in memory, with one known model."""
+
+    definition: Definition = field(default_factory=pump)
+    landing: InMemoryObjectStore = field(default_factory=InMemoryObjectStore)
+    lake: InMemoryObjectStore = field(default_factory=InMemoryObjectStore)
+    bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
+
+    @property
+    def batches(self) -> BatchStore:
+        return BatchStore(self.lake)
+
+    def definition_of(self, name: str) -> Definition:
+        if name != self.definition.name:
+            raise NotFoundError(f"no model is called {name!r}; deployed models: {self.definition.name}")
+        return self.definition
+
+    @property
+    def ingestion(self) -> Ingestion:
+        return Ingestion(
+            landing=lambda _: self.landing,
+            batches=self.batches,
+            events=self.bus,
+            definition_of=self.definition_of,
+        )
+
+    def upload(self, body: bytes | str, key: str = "uploads/pump/file", size: int | None = None) -> Ingested:
+        content = body if isinstance(body, bytes) else body.encode()
+        self.landing.objects[key] = content
+        size_bytes = len(content) if size is None else size
+        return self.ingestion.ingest(CreatedObject("landing", key, "v1", size_bytes, RECEIVED_AT))
+
+    def report(self, ingested: Ingested) -> BatchReport:
+        return self.batches.report(ingested.model, ingested.batch_id)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def staged_rows(world: World, tmp_path: Path) -> Callable[[bytes | str], list[dict[str, object]]]:
+    """Upload, and read back what was staged."""
+
+    def stage(body: bytes | str) -> list[dict[str, object]]:
+        ingested = world.upload(body)
+        assert ingested.outcome == "staged", ingested
+        path = tmp_path / "staged.parquet"
+        world.batches.download_staged(ingested.model, ingested.batch_id, path)
+        with duckdb.connect() as database:
+            found = database.execute("FROM read_parquet(?)", [str(path)])
+            names = [column[0] for column in found.description or []]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    return stage
+
+
+def sha(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
+def packed(body: bytes | str) -> bytes:
+    return gzip.compress(body if isinstance(body, bytes) else body.encode(), mtime=0)

@@ -1,0 +1,48 @@
+"""A target is the running local cloud or AWS, and says so when nothing is there."""
+
+from pathlib import Path
+
+import pytest
+
+from local.cloud.process import Cloud
+from local.errors import LocalCloudError, NotDeployedError
+from local.project import Project
+from local.target import Target
+
+NOBODY = Cloud(pid=1, port=1, endpoint="http://127.0.0.1:1", started_at="2026-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(root=tmp_path, home=tmp_path / ".everloop")
+
+
+def test_without_a_local_cloud_the_target_is_aws(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVERLOOP_TARGET", raising=False)
+    assert Target.current(project).kind == "aws"
+
+
+def test_a_local_target_is_never_replaced_by_aws(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERLOOP_TARGET", "local")
+    with pytest.raises(LocalCloudError, match="no local cloud runs; run `everloop up`"):
+        Target.current(project)
+
+
+def test_a_misspelt_target_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERLOOP_TARGET", "azure")
+    with pytest.raises(LocalCloudError, match="'azure'; expected 'local' or 'aws'"):
+        Target.current(project)
+
+
+def test_a_cloud_that_does_not_answer_is_no_traceback() -> None:
+    with pytest.raises(NotDeployedError, match=r"cannot list the stacks .* run `everloop up`"):
+        Target(NOBODY).outputs()
+
+
+def test_a_local_client_reads_no_profile_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "there-is-no-such-profile")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.com")
+    client = Target(NOBODY).client("s3")
+    assert client.meta.endpoint_url == NOBODY.endpoint
+    assert client.meta.region_name == "us-east-1"
