@@ -62,6 +62,7 @@ node_modules/.stamp: $(STAMP) package.json package-lock.json
 	@touch $@
 
 deploy: layers node_modules/.stamp ## Deploy to the AWS account of your environment
+	everloop check
 	npx cdk bootstrap
 	npx cdk deploy --all --require-approval broadening
 

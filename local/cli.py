@@ -30,6 +30,7 @@ for command in (
     data.batches,
     data.quarantine,
     data.datasets,
+    models.check,
     models.train,
     models.models,
     models.versions,

@@ -110,7 +110,7 @@ class Loop:
     def wait_until_logged(self, timeout_s: float = 120) -> None:
         """Until no prediction or outcome waits in the queue."""
         sqs = self.target.client("sqs")
-        url = self.target.output("PredictionsUrl")
+        url = self.target.output("PredictionQueueUrl")
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
         def empty() -> bool | None:

@@ -1,6 +1,7 @@
 """What all tests share: never a real account, a clean everloop_models package, and AWS in memory."""
 
 import gc
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,9 @@ import pytest
 
 from everloop.adapters import definitions
 
-REPOSITORY = Path(__file__).parents[1]
+# Two pytest workers with two OpenMP threads each wait for one another more than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",

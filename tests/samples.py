@@ -17,6 +17,7 @@ from everloop.contracts.registry import TrainingRequest
 from everloop.scorer import METADATA_KEY
 from everloop.stores.registry import ModelRegistry
 from everloop.training.prepared import Inputs, PreparedDataset
+from everloop.training.search import draw_parameters
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 MODELS = Path(__file__).parent / "models"
@@ -103,7 +104,7 @@ def example(task: Task, **sections: Any) -> Definition:
 
 
 def prepared(task: Task, *, rows: int = 600, holdout_rows: int = 200, seed: int = 0, **changes: Any) -> PreparedDataset:
-    """Numbers with nulls and of many sizes, categories with nulls and non-ASCII levels, a target that can be learned."""
+    """Numbers with nulls, categories with nulls and non-ASCII levels, and a target that can be learned."""
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=rows), rng.normal(size=rows) * 1e5 + 3e5
     a[::17] = np.nan
@@ -158,6 +159,12 @@ def plain_features() -> onnx.ModelProto:
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def quick_parameters(algorithm: str, draw: int = 0, seed: int = 7) -> dict[str, Any]:
+    """What the search would draw, with as few trees as show a fault: converting many takes seconds."""
+    parameters = draw_parameters(algorithm, draw, seed)
+    return parameters | ({"max_iter": 12} if "max_iter" in parameters else {})
 
 
 def counting_ids(prefix: str = "id") -> Any:

@@ -3,13 +3,10 @@
 from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
-
 from everloop.adapters.definitions import load_definition
-from everloop.adapters.observability import logger
 from everloop.adapters.s3_objects import S3ObjectStore
-from everloop.errors import NotFoundError
-from everloop.monitoring.log import parse_message, write_messages
+from everloop.adapters.sqs_records import handle_each
+from everloop.monitoring.log import Message, parse_message, write_messages
 from everloop.settings import LogPredictionsSettings
 from everloop.stores.predictions import PredictionLog
 
@@ -20,14 +17,13 @@ def log() -> PredictionLog:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    messages, failed = [], []
-    for record in event["Records"]:
-        try:
-            message = parse_message(record["body"])
-            load_definition(message.model)
-            messages.append(message)
-        except (ValidationError, NotFoundError) as error:
-            logger.error("a message cannot be logged", extra={"id": record["messageId"], "reason": str(error)[:2000]})
-            failed.append(record["messageId"])
+    messages: list[Message] = []
+
+    def take(body: str) -> None:
+        message = parse_message(body)
+        load_definition(message.model)  # a message of a model that is no longer deployed goes to the dead letters
+        messages.append(message)
+
+    response = handle_each(event, take)
     write_messages(messages, log(), load_definition)
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+    return response

@@ -5,13 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from everloop.adapters.definitions import load_definition
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
 from everloop.settings import PrepareDatasetSettings
+from everloop.sql import open_database
 from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
 from everloop.stores.work import WorkStore
@@ -29,7 +28,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     definition = load_definition(request.model)
     batches = BatchStore(lake())
     selection = select_batches(definition, list(batches.reports(request.model)), request.as_of)
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
         files = [Path(folder) / f"{number:06}.parquet" for number in range(len(selection.reports))]
         for report, path in zip(selection.reports, files, strict=True):
             batches.download_rows(request.model, report.batch_id, path)

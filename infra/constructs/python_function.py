@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_lambda import Alias, Code, EventSourceMapping, Function, LayerVersion, Tracing
 from aws_cdk.aws_logs import LogGroup, RetentionDays
@@ -36,6 +36,7 @@ class PythonFunction(Function):
         timeout_s: int,
         access: Sequence[PolicyStatement],
         reserved_concurrency: int | None = None,
+        scratch_mib: int = 512,
     ) -> None:
         source = REPOSITORY / "functions" / stage / f"{module}.py"
         log_group = LogGroup(
@@ -57,6 +58,7 @@ class PythonFunction(Function):
             memory_size=memory_size_mib,
             timeout=Duration.seconds(timeout_s),
             reserved_concurrent_executions=reserved_concurrency,
+            ephemeral_storage_size=Size.mebibytes(scratch_mib),
             role=role,
             log_group=log_group,
             tracing=Tracing.ACTIVE,

@@ -26,6 +26,9 @@ from infra.constructs.training_workflow import TrainingWorkflow
 from infra.constructs.work_queue import DeadLetterQueue
 from infra.stacks.storage import INGEST_TIMEOUT_S, VALIDATE_TIMEOUT_S, StorageStack
 
+SCRATCH_MIB = 4096
+"""An upload of 256 MiB, unpacked to 1 GiB, written as Parquet, and what DuckDB spills meanwhile."""
+
 MAX_FILES_AT_ONCE = 10
 """A flood of uploads must not take the account's concurrency away from predictions."""
 
@@ -51,6 +54,7 @@ class PipelineStack(Stack):
             layers=layers.data,
             memory_size_mib=2048,
             timeout_s=INGEST_TIMEOUT_S,
+            scratch_mib=SCRATCH_MIB,
             access=[
                 read_objects(landing, "uploads/*"),
                 list_keys(landing),
@@ -72,6 +76,7 @@ class PipelineStack(Stack):
             layers=layers.data,
             memory_size_mib=3008,
             timeout_s=VALIDATE_TIMEOUT_S,
+            scratch_mib=SCRATCH_MIB,
             access=[
                 read_objects(lake, "staged/*", "batches/*", "profiles/*", "reports/*"),
                 write_objects(lake, "batches/*", "quarantine/*", "profiles/*", "reports/*"),
@@ -91,6 +96,7 @@ class PipelineStack(Stack):
             layers=layers.data,
             memory_size_mib=3008,
             timeout_s=900,
+            scratch_mib=SCRATCH_MIB,
             access=[
                 read_objects(lake, "batches/*", "reports/*", "profiles/*", "datasets/*", "work/*"),
                 write_objects(lake, "datasets/*", "work/*"),

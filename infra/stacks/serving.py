@@ -130,3 +130,4 @@ class ServingStack(Stack):
         CfnOutput(self, "ApiStage", value=self.api.rest.deployment_stage.stage_name)
         CfnOutput(self, "ApiUrl", value=self.api.rest.url)
         CfnOutput(self, "ApiKeyId", value=self.api.key.key_id)
+        CfnOutput(self, "PredictionQueueUrl", value=self.predictions.queue_url)

@@ -98,14 +98,13 @@ def _progress(as_json: bool) -> "Iterator[Any]":
 def _print_end(report: dict[str, Any], path: Path, keep: bool, project: Project) -> None:
     stdout.print()
     print_table(
-        ["month", "flights", "AUC frozen", "AUC loop", "gain", "drifted columns", "verdict", "champion", "retraining"],
+        ["month", "flights", "AUC frozen", "AUC loop", "drifted columns", "verdict", "champion", "then"],
         [
             (
                 month["month"],
                 month["rows"],
                 f"{month['auc_frozen']:.3f}",
                 f"{month['auc_loop']:.3f}",
-                f"{month['auc_loop'] - month['auc_frozen']:+.3f}",
                 ", ".join(month["drifted_columns"]) or None,
                 month["verdict"],
                 month["champion_version"],

@@ -1,4 +1,4 @@
-"""Models and their versions: train, models, versions, card, promote, rollback, history, monitor."""
+"""Models and their versions: check, train, models, versions, card, promote, rollback, history, monitor."""
 
 from typing import Annotated, Any
 
@@ -7,6 +7,32 @@ import typer
 from local.console import AsJson, Name, print_json, print_table, stderr, stdout
 from local.loop import Loop
 from local.target import Target
+
+
+def check(as_json: AsJson = False) -> None:
+    """Read every definition in models/, and say what is wrong with it or what its model learns from."""
+    from local.definitions import checked_definitions
+    from local.project import Project
+
+    definitions = checked_definitions(Project.here().root / "models")
+    if as_json:
+        print_json([definition.model_dump(mode="json") for definition in definitions])
+        return
+    print_table(
+        ["model", "task", "target", "columns", "features", "metric", "algorithms"],
+        [
+            (
+                d.name,
+                d.task.value,
+                d.data.target,
+                len(d.model_columns),
+                len(d.features),
+                d.metric,
+                ", ".join(d.algorithms),
+            )
+            for d in definitions
+        ],
+    )
 
 
 def train(

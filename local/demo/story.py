@@ -150,9 +150,9 @@ class Story:
             if run["status"] == "failed":
                 raise ApiError(f"retraining {check['retraining']} failed: {run['reason']}")
             if run["status"] != "promoted":
-                return f"{run['status']}: {run['reason']}", None
+                return f"candidate {run['status']}: {run['reason']}", None
             self._wait_until_answers(run["version"])
-        return f"promoted version {run['version']} over {champion}", run["version"]
+        return f"version {run['version']} promoted", run["version"]
 
     def _roll_back_and_promote(self, champion: int) -> None:
         if champion == 1:

@@ -51,12 +51,16 @@ class Engines:
         self.connection = duckdb.connect()
         self.connection.execute("SET threads = 1")
 
-    def fill(self, rows: Sequence[Row]) -> None:
+    def fill(self, rows: Sequence[Row] | str) -> None:
+        """With these rows, or by this SQL."""
         self.connection.execute(_TABLE)
+        if isinstance(rows, str):
+            self.connection.execute(rows)
+            return
         marks = ", ".join(f"({', '.join('?' * len(COLUMNS))})" for _ in rows)
         self.connection.execute(f"INSERT INTO rows_in VALUES {marks}", [cell for row in rows for cell in row])
 
-    def __call__(self, features: dict[str, str], rows: Sequence[Row]) -> Answers:
+    def __call__(self, features: dict[str, str], rows: Sequence[Row] | str) -> Answers:
         self.fill(rows)
         compiled = compile_features(define(features))
         session = onnxruntime.InferenceSession(compiled.to_onnx().SerializeToString())

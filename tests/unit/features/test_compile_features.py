@@ -1,6 +1,6 @@
 """What may be in a feature, what it means, and what is said of anything else."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import onnx
@@ -51,7 +51,7 @@ def value_of(engines, sql, cells):
         ("a * 1e30 > 1", {"a": 1e30}, 1),
         ("a + 1e-50 > 0", {"a": 0.0}, 1),
         ("a * 1.00000001 > a", {"a": 1.0}, 1),
-        ("(1 / a) * b = b / a", {"a": 49.0, "b": 5.0}, 1),
+        ("(1 / a) * b = b / a", {"a": 49.0, "b": 5.0}, 0),  # two roundings are not one
         ("a", {"a": float("inf")}, None),
         ("flag AND a > 0", {"flag": False}, 0),
         ("flag AND a > 0", {"flag": True}, None),
@@ -88,10 +88,13 @@ def test_both_engines_follow_the_rules(engines, sql, cells, expected):
 
 
 def test_every_day_from_1900_to_2100_has_the_same_parts_in_both_engines(engines):
-    start = datetime(1900, 1, 1, 23, 59, 59, 999_999)
-    days = (datetime(2101, 1, 1) - start).days + 1
     parts = ["year", "month", "day", "dayofyear", "dayofweek", "hour", "minute"]
-    answers = engines({part: f"{part}(at)" for part in parts}, [row(at=start + timedelta(i)) for i in range(days)])
+    days = """
+        INSERT INTO rows_in ("at") SELECT d + INTERVAL '86399.999999 seconds'
+        FROM generate_series(TIMESTAMP '1900-01-01', TIMESTAMP '2100-12-31', INTERVAL 1 DAY) AS days(d)
+    """
+    answers = engines({part: f"{part}(at)" for part in parts}, days)
+    assert len(answers.onnx.numbers) == 73_414
     np.testing.assert_array_equal(answers.duckdb.numbers, answers.onnx.numbers)
     assert answers.onnx.numbers[-1].tolist()[-7:] == [2100, 12, 31, 365, 5, 23, 59]
 
@@ -104,7 +107,7 @@ def test_each_operator_of_the_table_has_a_name_of_its_own():
     ("sql", "says"),
     [
         ("log(a)", "at character 1, 'log(a)': 'log' cannot be compiled for serving; write ln(x)"),
-        ("a + hours(at)", "at character 1"),
+        ("a + hours(at)", "at character 5"),
         ("hours(at)", "did you mean hour?"),
         ("read_csv('/etc/passwd') = a", "'read_csv' cannot be compiled"),
         ("a; DROP TABLE x", "'block' cannot be compiled"),

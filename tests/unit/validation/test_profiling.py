@@ -2,7 +2,8 @@
 
 import pytest
 
-from everloop.features.profile import CategoryProfile, NumberProfile, Profile
+from everloop.features.column_profile import CategoryProfile, NumberProfile
+from everloop.features.profile import Profile
 from tests.unit.validation.conftest import BATCH_ID, Row, World, define
 
 WIDE = define(

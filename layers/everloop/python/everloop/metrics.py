@@ -72,6 +72,8 @@ _QUANTILES = (0.025, 0.975)
 
 
 class Interval(NamedTuple):
+    """An estimate with its 95 % interval."""
+
     value: float
     low: float
     high: float

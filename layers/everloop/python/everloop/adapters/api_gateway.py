@@ -49,7 +49,8 @@ def problem(status: int, title: str, detail: str, *, problems: list[dict[str, An
     document: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if problems:
         document["errors"] = problems
-    return _response(status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+    body = json.dumps(document, ensure_ascii=False).encode(errors="replace").decode()  # names may be lone surrogates
+    return _response(status, "application/problem+json", body)
 
 
 def path_parameter(event: Event, name: str) -> str:

@@ -10,11 +10,6 @@ from pydantic import AwareDatetime, Field, model_validator
 from everloop.contracts.base import Contract
 from everloop.contracts.definition import Definition
 
-ROW_NUMBER = "_row"
-REASONS = "_reasons"
-RESERVED_COLUMNS = frozenset({ROW_NUMBER, REASONS})
-"""What quarantine files add. Uploading a mended quarantine file is natural, so deliveries may carry and lose them."""
-
 
 class BatchStatus(StrEnum):
     ACCEPTED = "accepted"

@@ -49,6 +49,12 @@ ALGORITHMS: dict[str, frozenset[Task]] = {
 LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
 
 
+ROW_NUMBER = "_row"
+REASONS = "_reasons"
+RESERVED_COLUMNS = frozenset({ROW_NUMBER, REASONS})
+"""What quarantine files add. Uploading a mended quarantine file is natural, so deliveries may carry and lose them."""
+
+
 class Column(Contract):
     type: ColumnType
     nullable: bool = True
@@ -149,6 +155,13 @@ class Definition(Contract):
                 raise ValueError(f"data.{role} names column {column!r}, which [columns] does not declare")
         if data.timestamp and self.columns[data.timestamp].type is not ColumnType.TIMESTAMP:
             raise ValueError(f"data.timestamp: column {data.timestamp!r} must have type 'timestamp'")
+        folded: dict[str, str] = {}
+        for column in self.columns:
+            if column in RESERVED_COLUMNS:
+                raise ValueError(f"column {column!r}: quarantine files use this name; choose another")
+            twin = folded.setdefault(column.lower(), column)
+            if twin != column:
+                raise ValueError(f"columns {twin!r} and {column!r} differ only in case, which SQL does not tell apart")
         for feature in self.features:
             if feature in self.columns:
                 raise ValueError(f"feature {feature!r} has the name of a column; choose another name")

@@ -85,7 +85,7 @@ def _outcome(outcome: Any, target: Column, now: datetime) -> OutcomeRecord:
         raise _WrongOutcome("", "an object", outcome)
     unknown = outcome.keys() - {"prediction_id", "actual", "observed_at"}
     if unknown:
-        raise _WrongOutcome(min(unknown), "one of prediction_id, actual, observed_at", min(unknown))
+        raise _WrongOutcome(min(unknown)[:80], "one of prediction_id, actual, observed_at", min(unknown))
     prediction_id = outcome.get("prediction_id")
     if not isinstance(prediction_id, str) or not 1 <= len(prediction_id) <= 128 or not is_unicode(prediction_id):
         raise _WrongOutcome("prediction_id", "the id of a prediction", prediction_id)

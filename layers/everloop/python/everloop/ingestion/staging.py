@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from everloop.contracts.batches import RESERVED_COLUMNS, explain_missing_columns
-from everloop.contracts.definition import Definition
+from everloop.contracts.batches import explain_missing_columns
+from everloop.contracts.definition import RESERVED_COLUMNS, Definition
 from everloop.errors import BatchRejectedError
 from everloop.ingestion.formats import is_gzip, sniff
 from everloop.ingestion.limits import MAXIMUM_COLUMNS

@@ -22,6 +22,8 @@ from everloop.stores.checks import CheckStore, check_id
 from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import ModelRegistry
 
+SIGNIFICANT_PSI = 0.25
+"""The customary bound of a significant shift (Siddiqi, Credit Risk Scorecards, 2006); below it inputs merely wander."""
 _WEEK = timedelta(days=7)
 
 
@@ -75,7 +77,14 @@ class ModelChecker:
             predictions = self._download("predictions", definition.name, start, end, Path(folder))
             outcomes = self._download("outcomes", definition.name, start, end, Path(folder))
             return read_window(
-                definition, predictions, outcomes, version=version, start=start, end=end, input_names=input_names
+                definition,
+                predictions,
+                outcomes,
+                folder=Path(folder),
+                version=version,
+                start=start,
+                end=end,
+                input_names=input_names,
             )
 
     def _download(self, kind: str, model: str, start: datetime, end: datetime, folder: Path) -> list[Path]:
@@ -132,11 +141,15 @@ class ModelChecker:
 
 
 def _drift(reference: Profile, window: CurrentWindow) -> tuple[ColumnDriftRecord, ...]:
-    """Drift of the whole window; a column counts as drifted only if each half of the window says so as well."""
-    persistent: set[str] | None = None
-    for half in window.halves():
-        drifted = {found.column for found in compare(reference, Profile.of(half, reference.centres)) if found.drifted}
-        persistent = drifted if persistent is None else persistent & drifted
+    """Drift of the whole window; a column has drifted only if it did so, and by much, in both halves of the window."""
+    older, newer = (
+        {
+            found.column
+            for found in compare(reference, Profile.of(half, reference.centres))
+            if found.drifted and found.psi >= SIGNIFICANT_PSI
+        }
+        for half in window.halves()
+    )
     return tuple(
         ColumnDriftRecord(
             column=found.column,
@@ -144,7 +157,7 @@ def _drift(reference: Profile, window: CurrentWindow) -> tuple[ColumnDriftRecord
             effect=found.effect,
             p_value=found.p_value,
             psi=found.psi,
-            drifted=found.drifted and found.column in (persistent or ()),
+            drifted=found.drifted and found.column in older & newer,
         )
         for found in compare(reference, Profile.of(window.columns, reference.centres))
     )

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from everloop.contracts.definition import ColumnType, Definition
 from everloop.contracts.predictions import OutcomesMessage, PredictionsMessage
+from everloop.sql import literal, open_database
 from everloop.stores.predictions import PredictionLog
 
 INPUT_PREFIX = "input_"
@@ -38,18 +39,19 @@ _INPUT_TYPES = {
 }
 """A timestamp input is logged as the model took it: epoch seconds."""
 
-_MESSAGE: TypeAdapter[PredictionsMessage | OutcomesMessage] = TypeAdapter(PredictionsMessage | OutcomesMessage)
+Message = PredictionsMessage | OutcomesMessage
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 _Group = tuple[str, str, date]
 
 
-def parse_message(body: str) -> PredictionsMessage | OutcomesMessage:
+def parse_message(body: str) -> Message:
     """Raises pydantic.ValidationError for anything that the two senders do not write."""
     return _MESSAGE.validate_json(body)
 
 
 def write_messages(
-    messages: Sequence[PredictionsMessage | OutcomesMessage],
+    messages: Sequence[Message],
     log: PredictionLog,
     load_definition: Callable[[str], Definition],
 ) -> int:
@@ -75,7 +77,7 @@ def write_messages(
                 row |= {INPUT_PREFIX + name: value for name, value in row.pop("inputs").items()}
                 day = date.fromisoformat(record.event_time[:10])
                 groups[message.kind, message.model, day].append(json.dumps(row))
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
         for (kind, model, day), rows in groups.items():
             path = _to_parquet(connection, sorted(rows), columns[kind, model], Path(folder))
             log.append(kind, model, day, path)
@@ -92,5 +94,5 @@ def _to_parquet(
         "select * from read_json($source, format = 'newline_delimited', columns = $columns)",
         {"source": str(source), "columns": columns},
     )
-    connection.execute(f"copy records to '{target}' (format parquet, compression zstd)")
+    connection.execute(f"copy records to {literal(str(target))} (format parquet, compression zstd)")
     return target

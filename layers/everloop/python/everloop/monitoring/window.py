@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from everloop.contracts.definition import Definition
 from everloop.monitoring.log import INPUT_PREFIX
+from everloop.sql import fetch_number, identifier, open_database
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def read_window(
     predictions: Sequence[Path],
     outcomes: Sequence[Path],
     *,
+    folder: Path,
     version: int,
     start: datetime,
     end: datetime,
@@ -45,8 +47,7 @@ def read_window(
 
     Of repeated records one stays; of several outcomes for a prediction the newest `observed_at` wins.
     """
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with open_database(folder) as connection:
         rows = 0
         if predictions:
             connection.execute(
@@ -56,7 +57,7 @@ def read_window(
                 "qualify row_number() over (partition by prediction_id) = 1 order by event_time, prediction_id",
                 {"files": [str(path) for path in predictions], "version": version, "start": start, "end": end},
             )
-            rows = _count(connection)
+            rows = fetch_number(connection.execute("select count(*) from served"))
         columns = _columns(connection, definition, input_names) if rows else {}
         if rows and outcomes:
             joined = connection.execute(
@@ -86,16 +87,11 @@ def _columns(
         logged = INPUT_PREFIX + name
         if logged not in present or name not in definition.columns:
             continue  # declared after these rows were logged, or no more
-        quoted = '"' + logged.replace('"', '""') + '"'
+        quoted = identifier(logged)
         textual = definition.columns[name].type.is_textual
         value = f"coalesce({quoted}, '')" if textual else f"coalesce(cast({quoted} as double), 'nan'::double)"
-        selected.append(f'{value} as "{name.replace(chr(34), chr(34) * 2)}"')
+        selected.append(f"{value} as {identifier(name)}")
     if not selected:
         return {}
-    return dict(connection.execute(f"select {', '.join(selected)} from served").fetchnumpy())
-
-
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    found = connection.execute("select count(*) from served").fetchone()
-    assert found is not None  # an aggregate always has a row
-    return int(found[0])
+    fetched = connection.execute(f"select {', '.join(selected)} from served").fetchnumpy()
+    return {name: np.asarray(values) for name, values in fetched.items()}

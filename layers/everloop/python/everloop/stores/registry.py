@@ -101,7 +101,7 @@ class ModelRegistry:
         wanted = None
         for attempt in range(_SWAP_ATTEMPTS):
             present, etag = self._aliases(model)
-            # A swap whose answer was lost on the way is repeated by the client and refused: ours is written all the same.
+            # A swap whose answer was lost is sent again by the client and refused then: it is written all the same.
             if wanted and present.history[: wanted.epoch] == wanted.history:
                 return present
             wanted = change(present)

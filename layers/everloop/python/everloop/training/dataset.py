@@ -17,8 +17,10 @@ from everloop.errors import TooFewRowsError, UnusableFeatureError, UnusableTarge
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_model_inputs, read_raw_columns
 from everloop.features.profile import Profile, centres_of
+from everloop.sql import fetch_number, identifier
 from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.probes import PROBES_TABLE, create_probes
+from everloop.training.search import FOLDS, PARTS
 
 ROWS_TABLE = "training_rows"
 _BATCH = '"everloop batch"'
@@ -62,7 +64,7 @@ def create_rows(
 
     Of rows with the same row id the newest stays. Raises TooFewRowsError.
     """
-    columns = ", ".join(_quoted(name) for name in definition.columns)
+    columns = ", ".join(identifier(name) for name in definition.columns)
     source = "read_parquet($files, filename = true, file_row_number = true, union_by_name = true)"
     rows = 0
     if files:
@@ -73,7 +75,7 @@ def create_rows(
             f"order by {_order(definition)}",
             {"files": [str(path) for path in files], **_window_parameters(definition, selection)},
         )
-        rows = _count(connection)
+        rows = fetch_number(connection.execute(f"select count(*) from {ROWS_TABLE}"))
     if rows < definition.training.minimum_rows:
         period = f"from {selection.since:%Y-%m-%d %H:%M} " if selection.since else ""
         raise TooFewRowsError(
@@ -126,8 +128,15 @@ def prepare(
 
 
 def training_profile(connection: duckdb.DuckDBPyConnection, compiled: CompiledFeatures) -> Profile:
-    """The reference that monitoring compares with: every raw column the model takes, over all training rows."""
-    columns = {name: values[:, 0] for name, values in read_raw_columns(connection, ROWS_TABLE, compiled).items()}
+    """The reference that monitoring compares with: the raw columns the model takes, over all training rows.
+
+    Timestamps are left out: time moves on, and that is no drift.
+    """
+    columns = {
+        name: values[:, 0]
+        for name, values in read_raw_columns(connection, ROWS_TABLE, compiled).items()
+        if compiled.raw_columns[name] is not ColumnType.TIMESTAMP
+    }
     return Profile.of(columns, centres_of(columns))
 
 
@@ -145,7 +154,7 @@ def _model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compiled: C
 def _target(connection: duckdb.DuckDBPyConnection, definition: Definition) -> tuple[npt.NDArray[np.float64], list[Any]]:
     name = definition.data.target
     kind = definition.columns[name].type
-    values = _column(connection, _quoted(name))
+    values = _column(connection, identifier(name))
     if definition.task is Task.REGRESSION:
         return values.astype(np.float64), []
     if definition.task is Task.MULTICLASS:
@@ -173,7 +182,7 @@ def _column(connection: duckdb.DuckDBPyConnection, sql: str, dtype: Any = None) 
 
 def _epoch_sql(definition: Definition) -> str:
     timestamp = definition.data.timestamp
-    return f"epoch({_quoted(timestamp)})" if timestamp else "'nan'::double"
+    return f"epoch({identifier(timestamp)})" if timestamp else "'nan'::double"
 
 
 def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64], classes: list[Any]) -> None:
@@ -184,8 +193,9 @@ def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64]
         return
     if len(classes) < 2:
         raise UnusableTargetError(f"target {name!r}: every row is {classes[0]!r}; at least two classes are needed")
-    # The search fits on the oldest part of these rows; a class that is new there cannot be learned.
-    counts = np.bincount(train_target[: int(len(train_target) * 0.8)].astype(int), minlength=len(classes))
+    # The search's first fit is on the oldest parts alone; a class that only comes later cannot be scored.
+    oldest = train_target[: int(len(train_target) * (PARTS - FOLDS) / PARTS)]
+    counts = np.bincount(oldest.astype(int), minlength=len(classes))
     found = zip(classes, counts, strict=True)
     rare = [f"{label!r} ({count} rows)" for label, count in found if count < _MINIMUM_CLASS_ROWS]
     if rare:
@@ -198,7 +208,7 @@ def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64]
 def _check_holdout(definition: Definition, target: npt.NDArray[np.float64]) -> None:
     if definition.task is not Task.MULTICLASS and np.ptp(target) == 0:
         raise UnusableTargetError(
-            f"target {definition.data.target!r} is the same in all {len(target)} rows of the holdout, so nothing can be "
+            f"target {definition.data.target!r} is the same in all {len(target)} rows of the holdout: nothing can be "
             "judged on them; raise training.holdout.fraction, draw it with by = 'random', or upload more data"
         )
 
@@ -207,7 +217,7 @@ def _in_window(definition: Definition) -> str:
     timestamp = definition.data.timestamp
     if timestamp is None:
         return "true"
-    return f"{_quoted(timestamp)} < $as_of and ($since is null or {_quoted(timestamp)} >= $since)"
+    return f"{identifier(timestamp)} < $as_of and ($since is null or {identifier(timestamp)} >= $since)"
 
 
 def _window_parameters(definition: Definition, selection: Selection) -> dict[str, Any]:
@@ -222,24 +232,14 @@ def _window_parameters(definition: Definition, selection: Selection) -> dict[str
 def _newest(definition: Definition) -> str:
     if not definition.data.row_id:
         return ""
-    key = ", ".join(_quoted(name) for name in definition.data.row_id)
-    newest = f"{_quoted(definition.data.timestamp)} desc nulls last, " if definition.data.timestamp else ""
+    key = ", ".join(identifier(name) for name in definition.data.row_id)
+    newest = f"{identifier(definition.data.timestamp)} desc nulls last, " if definition.data.timestamp else ""
     return f"qualify row_number() over (partition by {key} order by {newest}filename desc, file_row_number desc) = 1"
 
 
 def _order(definition: Definition) -> str:
     arrival = "filename, file_row_number"
     if definition.holdout.by == "time":
-        return f"{_quoted(str(definition.data.timestamp))}, {arrival}"
+        return f"{identifier(str(definition.data.timestamp))}, {arrival}"
     # Files are named by their place in the selection, so the shuffle is the same wherever they lie.
     return f"hash(parse_filename(filename), file_row_number, {definition.training.seed}), {arrival}"
-
-
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    found = connection.execute(f"select count(*) from {ROWS_TABLE}").fetchone()
-    assert found is not None  # an aggregate always has a row
-    return int(found[0])
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

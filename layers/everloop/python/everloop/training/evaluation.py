@@ -112,9 +112,13 @@ def _against(
     model, rows = _fair_comparison(champion, dataset)
     if len(rows) < MINIMUM_COMPARED_ROWS:
         nothing = Interval(float("nan"), float("nan"), float("nan"))
-        return nothing, None, (
-            f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
-            "needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
+        return (
+            nothing,
+            None,
+            (
+                f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
+                "needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
+            ),
         )
     try:
         scorer = Scorer(model)
@@ -124,6 +128,8 @@ def _against(
         # A champion that cannot even read today's columns must not block its successor.
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
     gain = bootstrap_difference(definition.metric, target[rows], score[rows], other, seed=definition.training.seed)
+    if not np.isfinite(gain).all():
+        return gain, None, f"the {len(rows)} rows new to champion {champion.version} have no {definition.metric}"
     metrics = {name: METRICS[name](target[rows], other) for name in METRICS_OF_TASK[dataset.task]}
     return gain, {"version": champion.version, "rows": len(rows), **metrics}, ""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import duckdb
 
 from everloop.contracts.definition import ColumnType
+from everloop.sql import identifier
 
 PROBES_TABLE = "probes"
 
@@ -33,9 +34,9 @@ _ROWS = 64
 
 
 def create_probes(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, ColumnType]) -> None:
-    """Fill the table `probes`: first a row of nulls, then every column walks its values at a pace of its own."""
+    """Fill the table `probes`: first a row of nulls, then every column walks all its values, again and again."""
     rows = ", ".join(_row(number, columns) for number in range(_ROWS))
-    names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+    names = ", ".join(map(identifier, columns))
     connection.execute(f"create or replace temp table {PROBES_TABLE} as select * from (values {rows}) as t({names})")
 
 
@@ -43,7 +44,8 @@ def _row(number: int, columns: Mapping[str, ColumnType]) -> str:
     cells = []
     for place, kind in enumerate(columns.values()):
         sql_type, literals = _VALUES[kind]
-        step = 1 + place % 5  # neighbours move at different paces, so that their values meet in many pairs
-        literal = literals[number * step % len(literals)] if number else "null"
+        # Each round begins at another value, at a pace of the column's own, so that values meet in many pairs.
+        turn = number + number // len(literals) * place
+        literal = literals[turn % len(literals)] if number else "null"
         cells.append(f"cast({literal} as {sql_type})")
     return f"({', '.join(cells)})"

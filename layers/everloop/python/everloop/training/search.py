@@ -12,7 +12,10 @@ from everloop.training.algorithms import Shape, load_algorithm
 from everloop.training.encoding import CategoryEncoder
 from everloop.training.prepared import Inputs, PreparedDataset
 
-_VALIDATION_SHARE = 0.2
+PARTS = 5
+"""The training rows are cut into this many parts, oldest first."""
+FOLDS = 3
+"""How many of the last parts are scored, each by a fit on all parts before it."""
 
 Trial = dict[str, Any]
 
@@ -34,38 +37,55 @@ def draw_parameters(algorithm: str, draw: int, seed: int) -> dict[str, Any]:
 
 
 def run_trial(trial: Trial, dataset: PreparedDataset, definition: Definition) -> dict[str, Any]:
-    """Fit on the older rows of the training part, score the newest ones; returns the trial with metric and seconds."""
+    """Judge the trial by forward chaining: fit on the oldest rows, score the next fifth, three times over.
+
+    Hyndman and Athanasopoulos, Forecasting: Principles and Practice (2021), section 5.10. Returns the trial with its
+    parameters, the metric of each fold, their mean, and the seconds it took.
+    """
     started = time.perf_counter()
-    inputs, target = dataset.train
-    validation = max(1, int(len(target) * _VALIDATION_SHARE))
     parameters = draw_parameters(trial["algorithm"], trial["draw"], definition.training.seed)
-    encoder, estimator = fit(
-        trial["algorithm"],
-        parameters,
-        dataset.task,
-        inputs[:-validation],
-        target[:-validation],
-        seed=definition.training.seed,
-    )
-    score = predict(estimator, dataset.task, encoder.transform(inputs[-validation:]))
-    value = METRICS[definition.metric](target[-validation:], score)
+    folds = [_score_fold(trial["algorithm"], parameters, dataset, definition, fold) for fold in range(FOLDS)]
     return {
         **trial,
         "parameters": parameters,
         "metric": definition.metric,
-        "value": value if np.isfinite(value) else None,
+        "folds": [fold if np.isfinite(fold) else None for fold in folds],
+        "value": float(np.mean(folds)) if np.isfinite(folds).all() else None,
         "seconds": round(time.perf_counter() - started, 3),
     }
 
 
+def _score_fold(
+    algorithm: str, parameters: dict[str, Any], dataset: PreparedDataset, definition: Definition, fold: int
+) -> float:
+    inputs, target = dataset.train
+    start, end = (int(len(target) * (PARTS - FOLDS + fold + step) / PARTS) for step in (0, 1))
+    encoder, estimator = fit(
+        algorithm, parameters, dataset.task, inputs[:start], target[:start], seed=definition.training.seed
+    )
+    score = predict(estimator, dataset.task, encoder.transform(inputs[start:end]))
+    return METRICS[definition.metric](target[start:end], score)
+
+
 def best_trial(trials: list[Trial], metric: str) -> Trial:
-    """Raises AllTrialsFailedError with each trial's reason when none has a value."""
+    """The earliest trial that the best one does not beat by more than a standard error of their paired differences.
+
+    Defaults come first, and luck must not displace them: the one-standard-error rule of Breiman, Friedman, Olshen and
+    Stone, Classification and Regression Trees (1984), section 3.4.3. Raises AllTrialsFailedError with each trial's
+    reason when none has a value.
+    """
     done = [trial for trial in trials if trial.get("value") is not None and np.isfinite(trial["value"])]
     if not done:
         reasons = "; ".join(f"trial {trial.get('trial')}: {trial.get('error', 'no finite metric')}" for trial in trials)
         raise AllTrialsFailedError(f"all {len(trials)} trials failed: {reasons}"[:4000])
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    return max(done, key=lambda trial: (sign * trial["value"], -trial["trial"]))
+    best = max(done, key=lambda trial: sign * trial["value"])
+
+    def is_as_good(trial: Trial) -> bool:
+        gain = sign * (np.array(best["folds"]) - np.array(trial["folds"]))
+        return bool(gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)))
+
+    return next(trial for trial in sorted(done, key=lambda trial: int(trial["trial"])) if is_as_good(trial))
 
 
 def fit(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from everloop.contracts.batches import REASONS, ROW_NUMBER, Problem
-from everloop.contracts.definition import Definition
+from everloop.contracts.batches import Problem
+from everloop.contracts.definition import REASONS, ROW_NUMBER, Definition
 from everloop.sql import fetch_number, identifier, literal, open_database
 from everloop.validation.cells import Cell, cells_of
 from everloop.validation.checks import CHECKS
@@ -90,9 +90,6 @@ class JudgedRows:
 
     def count_delivered(self) -> int:
         return self._count("SELECT count(*) FROM read_parquet(?)", [self._staged])
-
-    def count_valid(self) -> int:
-        return self._count("SELECT count(*) FROM judged WHERE NOT invalid")
 
     def count_invalid(self) -> int:
         return self._count("SELECT count(*) FROM faulty")

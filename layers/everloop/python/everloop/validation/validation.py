@@ -50,19 +50,19 @@ class Validation:
 
     def _write(self, rows: JudgedRows, staged: StagedBatch, definition: Definition, folder: Path) -> BatchReport:
         accepted_file, quarantine_file = folder / "accepted.parquet", folder / "quarantine.parquet"
-        valid, invalid = rows.count_valid(), rows.count_invalid()
+        delivered, invalid = rows.count_delivered(), rows.count_invalid()
         status, reason, detail = judge_batch(
-            delivered=valid + invalid,
-            invalid=invalid,
-            missing_columns=explain_missing_columns(rows.columns, definition),
+            delivered=delivered, invalid=invalid, missing_columns=explain_missing_columns(rows.columns, definition)
         )
-        accepted, first, last = 0, None, None
+        accepted, duplicates, first, last = 0, 0, None, None
         is_accepted = status is BatchStatus.ACCEPTED
         quarantined = rows.write_quarantine(quarantine_file, whole=not is_accepted)
         if quarantined:
             self._batches.save_quarantine(staged.model, staged.batch_id, quarantine_file)
         if is_accepted:
             accepted = rows.write_accepted(accepted_file)
+            if definition.data.row_id:
+                duplicates = delivered - invalid - accepted
             first, last = rows.time_span(accepted_file)
             self._save_profile(rows, staged, definition, accepted_file)
             self._batches.save_rows(staged.model, staged.batch_id, accepted_file)
@@ -71,10 +71,10 @@ class Validation:
             model=staged.model,
             status=status,
             rows=RowCounts(
-                delivered=rows.count_delivered(),
+                delivered=delivered,
                 accepted=accepted,
                 quarantined=quarantined,
-                duplicates=valid - accepted if is_accepted else 0,
+                duplicates=duplicates,
             ),
             problems=rows.problems(),
             undeclared_columns=undeclared_columns(rows.columns, definition),

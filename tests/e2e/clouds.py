@@ -1,0 +1,47 @@
+"""Local clouds for tests: each with a home and a port of its own, and gone with all its processes afterwards."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.app import build_app
+from local.cloud import process
+from local.cloud.deploy import deploy
+from local.cloud.environment import ACCOUNT, HOST, REGION
+from local.cloud.process import Cloud
+from local.cloud.process_table import living_processes
+from local.loop import Loop
+from local.project import SOURCE_ROOT, Project
+from local.target import Target
+
+
+@contextmanager
+def started_cloud(folder: Path) -> Iterator[Cloud]:
+    """An empty cloud; afterwards its process group must be empty as well."""
+    project = Project(root=SOURCE_ROOT, home=folder / "home")
+    cloud = process.start(project, free_port())
+    try:
+        yield cloud
+    finally:
+        stopped = process.stop(project)
+    assert stopped is not None, "the cloud died during the test; see server.log in its home"
+    assert [found for found in living_processes() if found.group == cloud.pid] == []
+
+
+@contextmanager
+def deployed_loop(folder: Path, models: Path) -> Iterator[Loop]:
+    """The whole app with the definitions of `models`, as `everloop up` would deploy it."""
+    assembly = folder / "cdk.out"
+    context = {"everloop:dependencies": "host", "everloop:models": str(models)}
+    build_app(context, outdir=str(assembly), account=ACCOUNT, region=REGION).synth()
+    with started_cloud(folder) as cloud:
+        deploy(assembly, cloud.endpoint)
+        yield Loop(Target(cloud))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,41 @@
+"""One cloud for all tests of this folder that do not bring their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from local.loop import Loop
+from tests.e2e.clouds import deployed_loop
+from tests.e2e.pumps import write_definition
+
+MODELS = MappingProxyType(
+    {
+        "pump-lived": {},
+        "pump-steady": {},
+        "pump-doubled": {},
+        "pump-chosen": {'mode = "automatic"': 'mode = "manual"'},
+        "pump-filed": {},
+        "pump-asked": {},
+        "pump-watched": {'every = "1 day"': 'every = "1 minute"'},
+    }
+)
+"""Who uses which: one test module, or one story in it, for each model."""
+
+
+@pytest.fixture(scope="session")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    folder = tmp_path_factory.mktemp("cloud")
+    definitions = folder / "models"
+    definitions.mkdir()
+    for name, changes in MODELS.items():
+        write_definition(definitions, name, changes)
+    with deployed_loop(folder, definitions) as deployed:
+        yield deployed
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests write what they upload."""
+    return tmp_path_factory.mktemp("files")

@@ -1,0 +1,98 @@
+"""Steps of the loop that many tests take, each waiting for what it started."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from everloop.contracts.batches import BatchReport, BatchStatus
+from local.loop import Loop, wait_for
+from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv
+
+ROWS = 1_200
+TIMEOUT_S = 180
+ANSWER_TIMEOUT_S = 60
+
+
+def upload(loop: Loop, model: str, path: Path) -> BatchReport:
+    return loop.wait_for_report(model, loop.upload(model, path), TIMEOUT_S)
+
+
+def train(loop: Loop, model: str, *, week: int = 0, reason: str = "a test asked for it") -> dict[str, Any]:
+    """How a run ended that learned from one week."""
+    return loop.wait_for_run(model, loop.train(model, reason=reason, as_of=end_of_week(week)), TIMEOUT_S)
+
+
+def train_first_champion(loop: Loop, model: str, files: Path) -> dict[str, Any]:
+    report = upload(loop, model, write_csv(files / f"{model}.csv", readings(ROWS, seed=1)))
+    assert report.status is BatchStatus.ACCEPTED, report
+    run = train(loop, model)
+    assert (run["status"], run["version"]) == ("promoted", 1), run
+    wait_until_answers(loop, model, 1)
+    return run
+
+
+def wait_until_answers(loop: Loop, model: str, version: int | None) -> dict[str, Any]:
+    """The first answer of `version`: functions read the aliases again after some seconds only."""
+    rows = request_rows(readings(3, seed=9))
+
+    def answer() -> dict[str, Any] | None:
+        given = loop.predict(model, rows)
+        return given if given["version"] == version else None
+
+    return wait_for(answer, f"an answer of version {version} of {model}", ANSWER_TIMEOUT_S)
+
+
+def champion(loop: Loop, model: str) -> int | None:
+    found: int | None = loop.call("GET", f"/models/{model}")["champion"]
+    return found
+
+
+def versions(loop: Loop, model: str) -> list[int]:
+    return [version["version"] for version in loop.call("GET", f"/models/{model}/versions")["versions"]]
+
+
+def executions(loop: Loop, run_id: str) -> list[dict[str, Any]]:
+    """The executions of the state machine that belong to a run."""
+    machines = loop.target.client("stepfunctions")
+    arn = loop.target.output("TrainingStateMachineArn")
+    listed = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
+    arns = [execution["executionArn"] for page in listed for execution in page["executions"]]
+    found = [machines.describe_execution(executionArn=execution) for execution in arns]
+    return [execution for execution in found if json.loads(execution["input"])["run_id"] == run_id]
+
+
+def lake_keys(loop: Loop, prefix: str) -> list[str]:
+    lake = loop.target.client("s3")
+    pages = lake.get_paginator("list_objects_v2").paginate(Bucket=loop.target.output("LakeBucketName"), Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def lake_rows(loop: Loop, prefix: str, folder: Path) -> list[dict[str, Any]]:
+    """All rows of the Parquet files under a prefix."""
+    import duckdb
+
+    folder.mkdir()
+    for number, key in enumerate(lake_keys(loop, prefix)):
+        path = str(folder / f"{number}.parquet")
+        loop.target.client("s3").download_file(loop.target.output("LakeBucketName"), key, path)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        found = connection.execute(
+            "select * from read_parquet($files, union_by_name = true)", {"files": f"{folder}/*.parquet"}
+        )
+        names = [column[0] for column in found.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def ask_and_tell(loop: Loop, model: str, rows: Sequence[Reading]) -> list[dict[str, Any]]:
+    """Predictions for at most 1,000 readings, and what really happened, told at the time of the reading."""
+    predictions: list[dict[str, Any]] = loop.predict(model, request_rows(rows))["predictions"]
+    loop.record(
+        model,
+        [
+            {"prediction_id": asked["prediction_id"], "actual": row["failed"], "observed_at": row["measured_at"]}
+            for asked, row in zip(predictions, rows, strict=True)
+        ],
+    )
+    return predictions

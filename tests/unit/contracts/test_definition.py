@@ -1,0 +1,190 @@
+"""models/<name>.toml: each rule, and each error in words a person can act on."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everloop.contracts.base import format_duration, parse_duration
+from everloop.contracts.definition import ALGORITHMS, METRICS, Definition, Task, load_definitions, parse_definition
+from everloop.errors import DefinitionError
+from everloop.training.algorithms import load_algorithm
+from tests.samples import MODELS, example, pump_failure
+
+MINIMAL = """
+name = "pump"
+task = "binary-classification"
+data = { target = "broken" }
+[columns]
+speed = "number"
+broken = "boolean"
+"""
+
+
+def problem(toml: str, source: str = "pump.toml") -> str:
+    with pytest.raises(DefinitionError) as caught:
+        parse_definition(toml, source=source)
+    return str(caught.value)
+
+
+def test_four_lines_are_a_definition() -> None:
+    definition = parse_definition(MINIMAL, source="pump.toml")
+    assert definition.algorithms == ("hist-gradient-boosting", "logistic-regression")
+    assert definition.metric == "roc_auc"
+    assert definition.holdout.by == "random"
+    assert list(definition.inputs) == ["speed"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("[training]\ntrails = 3", "training: unknown key 'trails'; did you mean 'trials'?"),
+        ("[columns.heat]\ntype = 'number'\nminmum = 3", "columns.heat: unknown key 'minmum'; did you mean 'minimum'?"),
+        ("[monitoring]\nzzz = 3", "monitoring: unknown key 'zzz'; valid keys: every, minimum_rows, window"),
+        ("[columns.heat]\ntype = 'numeric'", "columns.heat.type: Input should be 'number', 'integer', 'boolean', "),
+        ("[training]\ntrials = 0", "training.trials: Input should be greater than or equal to 1, got 0"),
+        ("[training]\ntrials = 'many'", "training.trials: Input should be a valid integer"),
+        ("[training]\nwindow = '3 fortnights'", "training.window: expected a duration such as '90 days'"),
+        ("[training]\nwindow = '0 days'", "expected a duration"),
+        ("[training]\nwindow = '30 days'", "training.window needs data.timestamp"),
+        ("[training]\nholdout = { by = 'time' }", "training.holdout.by = 'time' needs data.timestamp"),
+        ("[training]\nholdout = { by = 'moon' }", "training.holdout.by: Input should be 'time' or 'random'"),
+        ("[training]\nmetric = 'f1'", "metric 'f1' is not one of binary-classification: roc_auc, log_loss, accuracy"),
+        ("[training]\nmetric = 'r2'", "metric 'r2' is not one of binary-classification"),
+        ("[promotion]\nminimum = { rocauc = 0.6 }", "metric 'rocauc' is not one of"),
+        ("[promotion]\nmode = 'canary'", "promotion.mode: Input should be 'automatic' or 'manual', got 'canary'"),
+        ("[training]\nalgorithms = ['ridge']", "algorithm 'ridge' is not one of binary-classification: hist-gradient-"),
+        ("[training]\nalgorithms = ['xgboost']", "algorithm 'xgboost' is not one of"),
+        ("[serving]\nfallback = 'yes'", "serving.fallback 'yes': a label for multiclass tasks, a number for"),
+        ("[serving]\nfallback = nan", "fallback"),
+        ("[serving]\nfallback = inf", "fallback"),
+        ("[columns.heat]\ntype = 'number'\nminimum = nan", "columns.heat.minimum: Input should be a finite number"),
+        ("[columns.heat]\ntype = 'category'\nminimum = 1", "'minimum' and 'maximum' are for number and integer"),
+        ("[columns.heat]\ntype = 'number'\nallowed = ['a']", "'allowed' is for category and text columns, this one is"),
+        ("[columns.heat]\ntype = 'number'\nminimum = 2\nmaximum = 1", "minimum 2.0 is above maximum 1.0"),
+        ("[features]\nspeed = 'abs(speed)'", "feature 'speed' has the name of a column"),
+    ],
+)
+def test_what_is_wrong_is_said_where_it_is(line: str, expected: str) -> None:
+    assert expected in problem(f"{MINIMAL}\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"target": "brokn"}, "data.target names column 'brokn', which [columns] does not declare"),
+        ({"target": "broken", "timestamp": "at"}, "data.timestamp names column 'at'"),
+        ({"target": "broken", "timestamp": "speed"}, "column 'speed' must have type 'timestamp'"),
+        ({"target": "broken", "entity": "pump"}, "data.entity names column 'pump'"),
+        ({"target": "broken", "row_id": ["speed", "id"]}, "data.row_id[1] names column 'id'"),
+        ({"target": "broken", "row_id": ["speed"]}, "nothing to learn from"),
+        ({"target": "broken", "positive": "yes"}, "data.positive names the level that counts as 1"),
+    ],
+)
+def test_each_role_names_a_column_that_fits(data: dict[str, Any], expected: str) -> None:
+    raw = {
+        "name": "pump",
+        "task": "binary-classification",
+        "data": data,
+        "columns": {"speed": "number", "broken": "boolean"},
+    }
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        Definition.model_validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "fits"),
+    [
+        ("binary-classification", "boolean", True),
+        ("binary-classification", "text", False),
+        ("binary-classification", "timestamp", False),
+        ("binary-classification", "category", False),  # which level counts as 1?
+        ("multiclass-classification", "category", True),
+        ("multiclass-classification", "integer", True),
+        ("multiclass-classification", "number", False),
+        ("regression", "number", True),
+        ("regression", "category", False),
+        ("regression", "boolean", False),
+    ],
+)
+def test_the_target_fits_the_task(task: str, kind: str, fits: bool) -> None:
+    raw = {"name": "m", "task": task, "data": {"target": "y"}, "columns": {"x": "number", "y": kind}}
+    if fits:
+        assert Definition.model_validate(raw).task == task
+    else:
+        with pytest.raises(ValueError, match=r"target must be|data\.positive"):
+            Definition.model_validate(raw)
+
+
+@pytest.mark.parametrize("name", ["Pump", "pump_1", "1pump", "pump-", "-pump", "pump--1", "", "p" * 64, "../pump"])
+def test_a_name_that_is_no_part_of_a_key_or_url_is_refused(name: str) -> None:
+    assert "name" in problem(MINIMAL.replace('"pump"', f'"{name}"'), source=f"{name or 'x'}.toml")
+
+
+def test_the_name_is_that_of_the_file() -> None:
+    assert "name is 'pump', expected the file's name 'pumps'" in problem(MINIMAL, source="models/pumps.toml")
+
+
+def test_every_problem_is_told_at_once() -> None:
+    told = problem(MINIMAL + "[training]\ntrials = 0\nseed = -1\n[monitoring]\nminimum_rows = 'x'\n")
+    assert len(told.splitlines()) == 3
+    assert all(line.startswith("pump.toml: ") for line in told.splitlines())
+
+
+def test_broken_toml_names_the_line() -> None:
+    assert re.search(r"pump\.toml: not valid TOML: .*line 3", problem('name = "pump"\ntask = "x"\nwhat\n'))
+
+
+def test_columns_that_are_roles_are_not_learned_from_as_they_are() -> None:
+    definition = pump_failure()
+    assert list(definition.inputs) == ["measured_at", "pump", "kind", "pressure", "starts", "outdoors"]
+    assert list(definition.model_columns) == ["kind", "pressure", "starts", "outdoors"]
+
+
+def test_a_definition_survives_the_way_through_json() -> None:
+    definition = pump_failure(training={"window": "90 days"})
+    again = Definition.model_validate_json(definition.model_dump_json())
+    assert again == definition
+    assert again.hash == definition.hash
+
+
+def test_the_hash_changes_with_the_meaning_and_stays_with_the_wording() -> None:
+    text = (MODELS / "pump-failure.toml").read_text("utf-8")
+    definition = parse_definition(text, source="pump-failure.toml")
+    reworded = parse_definition(
+        "# a comment\n" + text.replace("minimum = 0,", "minimum = 0.0,"), source="pump-failure.toml"
+    )
+    changed = parse_definition(text.replace("minimum = 0,", "minimum = 1,"), source="pump-failure.toml")
+    assert definition.hash == reworded.hash
+    assert definition.hash != changed.hash
+    assert re.fullmatch("[0-9a-f]{16}", definition.hash)
+
+
+def test_every_shipped_definition_is_valid() -> None:
+    names = [definition.name for definition in load_definitions(Path(__file__).parents[3] / "models")]
+    assert names == sorted(names)
+    assert names
+
+
+@pytest.mark.parametrize("task", Task)
+def test_every_task_has_metrics_and_a_learner_with_code(task: Task) -> None:
+    assert METRICS[task]
+    assert example(task).algorithms
+    for algorithm in example(task).algorithms:
+        assert load_algorithm(algorithm).SPACE
+        assert task in ALGORITHMS[algorithm]
+
+
+@given(count=st.integers(1, 10_000), unit=st.sampled_from(["minute", "hour", "day", "week"]), plural=st.booleans())
+def test_a_duration_is_written_as_it_can_be_read(count: int, unit: str, plural: bool) -> None:
+    duration = parse_duration(f"{count} {unit}{'s' if plural else ''}")
+    assert parse_duration(format_duration(duration)) == duration
+
+
+@pytest.mark.parametrize("text", ["90", "days", "1.5 days", "-1 days", "1 day ago", "0 days", "", "1  day"])
+def test_a_duration_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        parse_duration(text)

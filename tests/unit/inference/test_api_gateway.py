@@ -1,0 +1,144 @@
+"""Whatever a stranger sends becomes an answer: 4xx with a problem document, never a crash."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from everloop.adapters.api_gateway import MAXIMUM_BODY_BYTES, api_handler, json_body, respond
+from everloop.errors import (
+    ConflictingRequestError,
+    IntegrityError,
+    InvalidRowsError,
+    ModelUnavailableError,
+    NotFoundError,
+    StorageError,
+)
+from everloop.inference.rows import to_columns
+from tests.samples import event, pump_failure
+
+DEFINITION = pump_failure()
+
+
+@api_handler
+def read_rows(request: dict[str, Any]) -> dict[str, Any]:
+    body = json_body(request)
+    rows = body["rows"] if isinstance(body, dict) and isinstance(body.get("rows"), list) else [{}]
+    to_columns(rows, DEFINITION)
+    return respond({"rows": len(rows)})
+
+
+def send(body: str | None, *, is_base64: bool = False) -> tuple[int, dict[str, Any]]:
+    request = event("inference/predict.json") | {"body": body, "isBase64Encoded": is_base64}
+    response = read_rows(request, None)
+    response["body"].encode()  # Lambda hands it on as UTF-8
+    document = json.loads(response["body"])
+    if response["statusCode"] >= 400:
+        assert response["headers"] == {"Content-Type": "application/problem+json"}
+        assert document["status"] == response["statusCode"]
+        assert document.keys() >= {"type", "title", "detail"}
+        assert len(response["body"]) < 50_000
+    return response["statusCode"], document
+
+
+def test_the_sample_is_read() -> None:
+    assert read_rows(event("inference/predict.json"), None)["statusCode"] == 200
+
+
+def test_a_base64_body_is_read() -> None:
+    body = event("inference/predict.json")["body"]
+    assert send(base64.b64encode(body.encode()).decode(), is_base64=True) == (200, {"rows": 2})
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (None, "got an empty body"),
+        ("", "got an empty body"),
+        (" \n\t", "got an empty body"),
+        ("{", "line 1, column 2"),
+        ('{"rows": [{"pressure": 1', "line 1, column 25"),
+        ("{'rows': []}", "line 1, column 2"),
+        ("rows=1", "line 1, column 1"),
+        ('{"rows": []} extra', "Extra data"),
+        ("\ufeff{}", "BOM"),
+        ('{"rows": [{"pressure": NaN}]}', "NaN is not JSON; send null for a missing number"),
+        ('{"rows": [{"pressure": Infinity}]}', "Infinity is not JSON"),
+        ('{"rows": [{"pressure": -Infinity}]}', "-Infinity is not JSON"),
+        ("[" * 5_000 + "]" * 5_000, "nested too deeply"),
+        ('{"a":' * 5_000 + "1" + "}" * 5_000, "nested too deeply"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"rows": [{"starts": ' + "9" * 5_000 + "}]}", "expected JSON"),
+        ('{"rows": [], "rows": []}', "key 'rows' is given twice in one object"),
+        ('{"rows": [{"starts": 1, "pressure": 1, "starts": 2}]}', "key 'starts' is given twice"),
+    ],
+)
+def test_a_body_that_is_no_json_is_a_400_that_says_why(body: str | None, told: str) -> None:
+    status, document = send(body)
+    assert status == 400
+    assert told in document["detail"]
+
+
+@pytest.mark.parametrize("body", ["!!!!", "YQ", "é", "////"])
+def test_a_base64_body_that_is_none_is_a_400(body: str) -> None:
+    status, document = send(body, is_base64=True)
+    assert status == 400
+    assert "expected UTF-8 JSON" in document["detail"]
+
+
+def test_a_body_of_more_than_six_megabytes_is_a_413() -> None:
+    status, document = send('{"rows": "' + "x" * MAXIMUM_BODY_BYTES + '"}')
+    assert status == 413
+    assert "send fewer rows" in document["detail"]
+
+
+def test_a_key_given_twice_among_very_many_is_found_in_one_pass() -> None:
+    keys = ", ".join(f'"k{number}": 1' for number in range(300_000))
+    status, document = send(f'{{{keys}, "k299999": 2}}')
+    assert (status, "key 'k299999' is given twice" in document["detail"]) == (400, True)
+
+
+def test_very_many_strange_columns_are_refused_without_comparing_each() -> None:
+    row = ", ".join(f'"column number {number}": 1' for number in range(200_000))
+    status, document = send(f'{{"rows": [{{{row}}}]}}')
+    assert status == 422
+    assert document["detail"].startswith("200002 values do not fit")
+
+
+@pytest.mark.parametrize("cell", ['"pressure": "\\ud800"', '"\\ud800": 1', '"pump": "\\ud800"', '"kind": "\\u0000"'])
+def test_lone_surrogates_and_nuls_are_refused_in_an_answer_that_can_be_sent(cell: str) -> None:
+    status, document = send(f'{{"rows": [{{"measured_at": "2026-03-14T08:00:00Z", "starts": 1, {cell}}}]}}')
+    assert status == 422
+    assert len(document["errors"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NotFoundError("no model"), 404),
+        (ConflictingRequestError("first champion"), 409),
+        (InvalidRowsError("1 value", [{"row": 0, "column": "ü", "expected": "number", "got": "'x'"}]), 422),
+        (ModelUnavailableError("no champion"), 503),
+        (IntegrityError("damaged"), 503),
+        (StorageError("s3://secret-bucket/key: AccessDenied"), 503),
+    ],
+)
+def test_each_error_of_ours_is_a_problem_document(error: Exception, status: int) -> None:
+    def fail(_: dict[str, Any]) -> dict[str, Any]:
+        raise error
+
+    response = api_handler(fail)({}, None)
+    document = json.loads(response["body"])
+    assert (response["statusCode"], document["status"]) == (status, status)
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert "secret-bucket" not in response["body"]
+    assert document.get("errors", []) == getattr(error, "problems", [])
+
+
+def test_an_error_that_is_a_fault_of_ours_is_not_dressed_up() -> None:
+    def fail(_: dict[str, Any]) -> dict[str, Any]:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        api_handler(fail)({}, None)

@@ -1,0 +1,104 @@
+"""What operators ask for over HTTP: checked, recorded, announced."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from everloop.contracts.registry import TrainingRequest
+from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
+from everloop.stores.registry import ModelRegistry
+from tests.samples import NOW
+from tests.unit.registry.conftest import MODEL, World
+
+
+def test_a_training_request_is_published_as_the_workflow_takes_it(world: World) -> None:
+    answer = world.operations.request_training(MODEL, {"reason": "new sensors"}, by="arn:aws:iam::1:user/ann")
+    (event,) = world.bus.events
+    assert (event.type, event.subject, event.data) == ("training.requested", MODEL, answer)
+    request = TrainingRequest.model_validate(event.data)
+    assert (request.run_id, request.as_of, request.reason) == ("run-1", NOW, "new sensors")
+    assert request.requested_by == "arn:aws:iam::1:user/ann"
+
+
+@pytest.mark.parametrize("text", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31T13:00:00+01:00"])
+def test_as_of_is_an_aware_moment_whatever_its_zone(world: World, text: str) -> None:
+    answer = world.operations.request_training(MODEL, {"as_of": text}, by="ann")
+    assert datetime.fromisoformat(answer["as_of"]) == datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "told"),
+    [
+        ("request_training", [], 'expected an object {"as_of": str, "reason": str}, got a JSON list'),
+        ("request_training", None, "got a JSON NoneType"),
+        ("request_training", {"asof": "2026-01-31"}, "unknown key 'asof'"),
+        ("request_training", {"as_of": "soon"}, "as_of: expected a timestamp such as 2026-01-31T00:00:00Z, got 'soon'"),
+        ("request_training", {"as_of": 17}, "as_of: expected str, got 17"),
+        ("request_training", {"reason": None}, "reason: expected str, got None"),
+        ("promote", {}, "got no version"),
+        ("promote", {"version": "1"}, "version: expected int, got '1'"),
+        ("promote", {"version": True}, "version: expected int, got True"),
+        ("promote", {"version": 1.0}, "version: expected int, got 1.0"),
+        ("promote", {"version": 1, "force": True}, "unknown key 'force'"),
+        ("promote", "1", "got a JSON str"),
+        ("roll_back", {"to": 1}, "unknown key 'to'"),
+        ("roll_back", {"reason": ["worse"]}, "reason: expected str, got ['worse']"),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused_in_clear_words(operation: str, body: Any, told: str) -> None:
+    world = World().with_versions(2)
+    before = dict(world.store.objects)
+    with pytest.raises(MalformedBodyError) as caught:
+        getattr(world.operations, operation)(MODEL, body, by="ann")
+    assert told in caught.value.detail
+    assert len(caught.value.detail) < 400
+    assert (world.bus.events, world.store.objects) == ([], before), "nothing happens"
+
+
+@pytest.mark.parametrize("version", [0, -1, 3, 10**4000])
+def test_only_a_complete_version_can_be_promoted(version: int) -> None:
+    world = World().with_versions(2)
+    with pytest.raises(NotFoundError, match="there are: 1, 2"):
+        world.operations.promote(MODEL, {"version": version}, by="ann")
+    assert world.aliases.champion is None
+
+
+def test_promotion_and_rollback_are_recorded_and_announced() -> None:
+    world = World().with_versions(2)
+    world.operations.promote(MODEL, {"version": 1}, by="ann")
+    world.operations.promote(MODEL, {"version": 2, "reason": "canary went well"}, by="ann")
+    answer = world.operations.roll_back(MODEL, {}, by="bob")
+    assert answer["champion"] == 1
+    assert [change.by for change in world.aliases.history] == ["ann", "ann", "bob"]
+    assert [(event.type, event.data["champion"], event.data["action"]) for event in world.bus.events] == [
+        ("model.alias_changed", 1, "promote"),
+        ("model.alias_changed", 2, "promote"),
+        ("model.alias_changed", 1, "rollback"),
+    ]
+
+
+def test_a_rollback_that_is_not_possible_announces_nothing() -> None:
+    world = World().with_versions(1)
+    with pytest.raises(ConflictingRequestError):
+        world.operations.roll_back(MODEL, {}, by="ann")
+    assert world.bus.events == []
+
+
+def test_a_promotion_that_is_repeated_is_announced_again_and_recorded_once() -> None:
+    """The first attempt may have died between the swap and the event."""
+    world = World().with_versions(1)
+    for _ in range(2):
+        world.operations.promote_trained(MODEL, 1, reason="better", run_id="run-1")
+    assert world.aliases.epoch == 1
+    assert [event.data for event in world.bus.events] == [world.bus.events[0].data] * 2
+
+
+def test_a_run_whose_promotion_is_delivered_again_does_not_undo_a_rollback() -> None:
+    world = World().with_versions(2)
+    world.operations.promote_trained(MODEL, 1, reason="first", run_id="run-1")
+    world.operations.promote_trained(MODEL, 2, reason="better", run_id="run-2")
+    world.operations.roll_back(MODEL, {}, by="ann")
+    world.operations.promote_trained(MODEL, 2, reason="better", run_id="run-2")
+    assert world.aliases.champion == 1
+    assert ModelRegistry(world.store).aliases(MODEL).epoch == 3

@@ -1,0 +1,42 @@
+"""Ids are UUIDs of version 7."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import RFC_4122, UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everloop.ids import new_id
+
+NOW = datetime(2026, 3, 14, 9, 26, 53, 589_000, UTC)
+MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC))
+RANDOMNESS = st.integers(0, 2**74 - 1)
+
+
+def test_the_example_of_rfc_9562_comes_out() -> None:
+    """Appendix A.6: 2022-02-22T19:22:22Z with rand_a = 0xCC3 and rand_b = 0x18C4DC0C0C07398F."""
+    moment = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
+    randomness = 0xCC3 << 62 | 0x18C4DC0C0C07398F
+    assert new_id(moment, randomness) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+
+
+@given(moment=MOMENTS, randomness=RANDOMNESS)
+def test_every_id_has_the_layout_of_version_7(moment: datetime, randomness: int) -> None:
+    identifier = UUID(new_id(moment, randomness))
+    assert identifier.version == 7
+    assert identifier.variant == RFC_4122
+    assert identifier.int >> 80 == int(moment.timestamp() * 1000)
+
+
+@given(moment=MOMENTS, first=RANDOMNESS, second=RANDOMNESS)
+def test_a_later_millisecond_sorts_later_whatever_the_randomness(moment: datetime, first: int, second: int) -> None:
+    assert new_id(moment, first) < new_id(moment + timedelta(milliseconds=2), second)
+
+
+@given(first=RANDOMNESS, second=RANDOMNESS)
+def test_no_random_bit_is_lost(first: int, second: int) -> None:
+    assert (new_id(NOW, first) == new_id(NOW, second)) == (first == second)
+
+
+def test_ids_of_one_moment_differ() -> None:
+    assert len({new_id(NOW) for _ in range(10_000)}) == 10_000

@@ -1,0 +1,82 @@
+"""The files of a version: read by MLflow, by monitoring, and by people."""
+
+import hashlib
+import json
+
+import pytest
+import yaml
+
+from everloop.contracts.definition import Task
+from everloop.training.artifacts import version_files
+from everloop.training.evaluation import evaluate
+from tests.samples import LEARNERS, REQUEST, example, prepared
+from tests.unit.training.conftest import fitted
+
+
+def files_of(algorithm: str, task: Task) -> dict[str, bytes]:
+    dataset, candidate = prepared(task), fitted(algorithm, task)
+    definition = example(task, description="Does the pump fail?", owner="ann@example.com")
+    evaluation = evaluate(candidate, dataset, definition, None)
+    return version_files(definition, REQUEST, candidate, evaluation, dataset, profile=b'{"profile": 1}')
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return files_of("logistic-regression", Task.BINARY)
+
+
+def test_a_version_has_these_files(files: dict[str, bytes]) -> None:
+    assert files.keys() == {
+        "MLmodel",
+        "card.md",
+        "judged.onnx",
+        "lineage.json",
+        "metrics.json",
+        "model.onnx",
+        "profile.json",
+    }
+    assert files["model.onnx"] == fitted("logistic-regression", Task.BINARY).model
+    assert files["profile.json"] == b'{"profile": 1}'
+
+
+def test_mlflow_can_read_the_description(files: dict[str, bytes]) -> None:
+    """MLflow reads MLmodel as YAML."""
+    model = yaml.safe_load(files["MLmodel"])
+    assert model["flavors"]["onnx"]["data"] == "model.onnx"
+    assert model["flavors"]["python_function"]["loader_module"] == "mlflow.onnx"
+    assert json.loads(model["signature"]["inputs"]) == [
+        {"name": "a", "type": "double", "required": True},
+        {"name": "b", "type": "double", "required": True},
+        {"name": "c", "type": "string", "required": True},
+    ]
+
+
+def test_the_lineage_names_everything_the_version_came_from(files: dict[str, bytes]) -> None:
+    lineage = json.loads(files["lineage.json"])
+    dataset = prepared(Task.BINARY)
+    assert lineage["run_id"] == REQUEST.run_id
+    assert lineage["dataset_version"] == "dataset-1"
+    assert (lineage["batches"], lineage["split_id"]) == (dataset.batches, dataset.split_id)
+    assert (
+        lineage["definition_hash"]
+        == example(Task.BINARY, description="Does the pump fail?", owner="ann@example.com").hash
+    )
+    assert (lineage["algorithm"], lineage["seed"]) == ("logistic-regression", 7)
+
+
+@pytest.mark.parametrize(("algorithm", "task"), LEARNERS)
+def test_the_card_has_the_numbers(algorithm: str, task: Task) -> None:
+    files = files_of(algorithm, task)
+    card, metrics = files["card.md"].decode(), json.loads(files["metrics.json"])
+    for name, value in metrics["candidate"].items():
+        assert f"| {name} | {value:.4f} | {metrics['baseline'][name]:.4f} |" in card
+    for gate in metrics["gates"]:
+        assert f"| {gate['name']} | {'passed' if gate['passed'] else 'REFUSED'} | {gate['detail']} |" in card
+    for text in ("Does the pump fail?", "ann@example.com", algorithm, "dataset-1", REQUEST.reason, "200", "400"):
+        assert text in card
+
+
+def test_what_does_not_depend_on_the_clock_is_the_same_each_time(files: dict[str, bytes]) -> None:
+    again = files_of("logistic-regression", Task.BINARY)
+    for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json"):
+        assert hashlib.sha256(again[name]).digest() == hashlib.sha256(files[name]).digest(), name

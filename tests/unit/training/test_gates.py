@@ -1,0 +1,124 @@
+"""Each gate by itself: what passes, what does not, and what it says."""
+
+from typing import Any
+
+import pytest
+
+from everloop.contracts.definition import Task
+from everloop.contracts.registry import Gate
+from everloop.metrics import Interval
+from everloop.training.candidate import PARITY_TOLERANCE
+from everloop.training.gates import (
+    GATES,
+    Evidence,
+    beats_baseline,
+    beats_champion,
+    latency,
+    minimum_metrics,
+    parity,
+)
+from tests.samples import example
+
+NAN = float("nan")
+
+
+def evidence(task: Task = Task.BINARY, *, promotion: dict[str, Any] | None = None, **changes: Any) -> Evidence:
+    metrics = {"roc_auc": 0.8, "log_loss": 0.4, "accuracy": 0.75, "rmse": 2.0, "r2": 0.5, "mae": 1.5}
+    naive = {"roc_auc": 0.5, "log_loss": 0.69, "accuracy": 0.6, "rmse": 3.0, "r2": 0.0, "mae": 2.5}
+    sections = {"promotion": promotion or {}}
+    if "metric" in changes:
+        sections["training"] = {"metric": changes.pop("metric")}
+    fields = {
+        "definition": example(task, **sections),
+        "candidate": metrics,
+        "baseline": naive,
+        "over_champion": None,
+        "champion_note": "",
+        "parity_difference": 1e-7,
+        "parity_rows": 264,
+        "latency_ms": 0.2,
+    }
+    return Evidence(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "passes"),
+    [
+        ({}, True),
+        ({"roc_auc": 0.8}, True),
+        ({"roc_auc": 0.81}, False),
+        ({"log_loss": 0.4}, True),
+        ({"log_loss": 0.39}, False),
+        ({"roc_auc": 0.7, "accuracy": 0.9}, False),
+    ],
+)
+def test_minimum_metrics_are_floors_and_for_losses_ceilings(bounds: dict[str, float], passes: bool) -> None:
+    assert minimum_metrics(evidence(promotion={"minimum": bounds})).passed is passes
+
+
+def test_each_minimum_that_is_missed_is_told() -> None:
+    gate = minimum_metrics(evidence(promotion={"minimum": {"roc_auc": 0.9, "log_loss": 0.1}}))
+    assert gate.detail == "roc_auc 0.8000, required 0.9; log_loss 0.4000, required 0.1"
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "value", "passes"),
+    [
+        (Task.BINARY, "roc_auc", 0.51, True),
+        (Task.BINARY, "roc_auc", 0.5, False),
+        (Task.BINARY, "log_loss", 0.68, True),
+        (Task.BINARY, "log_loss", 0.70, False),
+        (Task.REGRESSION, "rmse", 2.9, True),
+        (Task.REGRESSION, "rmse", 3.0, False),
+        (Task.REGRESSION, "r2", -0.1, False),
+        (Task.BINARY, "roc_auc", NAN, False),
+        (Task.BINARY, "log_loss", NAN, False),
+    ],
+)
+def test_the_naive_prediction_must_be_beaten(task: Task, metric: str, value: float, passes: bool) -> None:
+    facts = evidence(task, metric=metric)
+    facts.candidate[metric] = value
+    assert beats_baseline(facts).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("metric", "gain", "passes"),
+    [
+        ("roc_auc", Interval(0.02, 0.01, 0.03), True),
+        ("roc_auc", Interval(0.02, -0.001, 0.03), False),
+        ("roc_auc", Interval(0.0, 0.0, 0.0), False),
+        ("roc_auc", Interval(-0.02, -0.03, -0.01), False),
+        ("log_loss", Interval(-0.02, -0.03, -0.01), True),
+        ("log_loss", Interval(-0.02, -0.03, 0.001), False),
+        ("log_loss", Interval(0.02, 0.01, 0.03), False),
+        ("roc_auc", Interval(NAN, NAN, NAN), False),
+        ("log_loss", Interval(NAN, NAN, NAN), False),
+    ],
+)
+def test_the_champion_must_be_beaten_by_the_whole_interval(metric: str, gain: Interval, passes: bool) -> None:
+    assert beats_champion(evidence(metric=metric, over_champion=gain)).passed is passes
+
+
+def test_a_champion_need_not_be_beaten_when_the_definition_says_so() -> None:
+    worse = Interval(-0.02, -0.03, -0.01)
+    gate = beats_champion(evidence(promotion={"must_beat_champion": False}, over_champion=worse))
+    assert (gate.passed, gate.detail) == (True, "promotion.must_beat_champion is false")
+
+
+@pytest.mark.parametrize(
+    ("difference", "passes"),
+    [(0.0, True), (PARITY_TOLERANCE, True), (PARITY_TOLERANCE * 1.01, False), (NAN, False), (float("inf"), False)],
+)
+def test_parity_is_within_the_tolerance_or_refused(difference: float, passes: bool) -> None:
+    assert parity(evidence(parity_difference=difference)).passed is passes
+
+
+@pytest.mark.parametrize(("bound", "passes"), [(None, True), (0.2, True), (0.19, False)])
+def test_latency_has_the_bound_that_is_declared(bound: float | None, passes: bool) -> None:
+    assert latency(evidence(promotion={"max_latency_ms": bound})).passed is passes
+
+
+def test_every_gate_has_a_name_of_its_own_and_tells_its_evidence() -> None:
+    gates = [gate(evidence(over_champion=Interval(0.02, 0.01, 0.03))) for gate in GATES]
+    assert all(isinstance(gate, Gate) and gate.detail for gate in gates)
+    assert [gate.name for gate in gates] == ["parity", "minimum", "baseline", "champion", "latency"]
