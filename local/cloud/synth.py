@@ -31,14 +31,10 @@ class Assembly:
 
 
 def synthesize(project: Project) -> Assembly:
-    """The assembly of the present sources; raises DefinitionError for a wrong definition, and
-    SynthesisError with the end of what the app printed."""
+    """The assembly of the present sources; raises SynthesisError with the end of what the app printed."""
     key = _key(project)
     if project.assembly_key.exists() and project.assembly_key.read_text() == key:
         return Assembly(project.assembly, cached=True)
-    from local.definitions import checked_definitions  # the SQL parser, not needed when nothing has changed
-
-    checked_definitions(project.root / "models")
     draft = project.assembly.with_suffix(".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

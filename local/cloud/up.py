@@ -1,4 +1,4 @@
-"""All that `everloop up` does: synthesize, start, deploy, and check that it answers."""
+"""All that `everloop up` does: check the definitions, synthesize, start, deploy, and check that it answers."""
 
 import importlib.util
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from local.cloud import process
 from local.cloud.deploy import DeployedStack, deploy
 from local.cloud.process import Cloud
 from local.cloud.synth import synthesize
+from local.definitions import checked_definitions
 from local.errors import LocalCloudError
 from local.project import Project
 from local.target import Target
@@ -37,6 +38,8 @@ def bring_up(project: Project, port: int | None, phase: Phase) -> UpResult:
 
     A cloud started here is stopped again when the user interrupts; after an error it stays up, to be looked into.
     """
+    with phase("check"):
+        checked_definitions(project.root / "models")
     with phase("synthesize"):
         assembly = synthesize(project)
     with phase("start"):
