@@ -55,18 +55,18 @@ bench: $(STAMP) ## Measure, with ratios side by side
 	for script in benchmarks/*.py; do python $$script || exit 1; done
 
 layers: $(STAMP) ## Build the Lambda layers for the cloud
-	for layer in serving data training; do python layers/build.py $$layer || exit 1; done
+	python layers/build.py all
 
 node_modules/.stamp: $(STAMP) package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-deploy: layers node_modules/.stamp ## Deploy to the AWS account of your environment
+deploy: node_modules/.stamp ## Deploy to the AWS account of your environment
 	everloop check
 	npx cdk bootstrap
 	npx cdk deploy --all --require-approval broadening
 
-destroy: node_modules/.stamp ## Remove the stacks from the AWS account of your environment; buckets stay
+destroy: node_modules/.stamp ## Remove the stacks from the AWS account of your environment; your data stays
 	npx cdk destroy --all
 
 clean: ## Remove what was built; stops the local cloud first

@@ -27,20 +27,25 @@ class Loop:
     # Data
 
     def upload(self, model: str, path: Path) -> str:
-        """Put a file where ingestion finds it; returns the id its batch will have."""
-        if not path.is_file():
-            raise ApiError(f"{path} is not a file; expected a CSV, JSON or Parquet file")
+        """Put a file where ingestion finds it; returns the id of its batch."""
+        batch_id = batch_id_of(path)
         self.call("GET", f"/models/{model}")  # an unknown model is told at once, not by a report nobody looks at
         self._s3.upload_file(str(path), self.target.output("LandingBucketName"), f"uploads/{model}/{path.name}")
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+        return batch_id
 
     def report(self, model: str, batch_id: str) -> BatchReport | None:
         body = self._read(f"reports/{model}/{batch_id}.json")
         return BatchReport.model_validate_json(body) if body else None
 
     def wait_for_report(self, model: str, batch_id: str, timeout_s: float = 300) -> BatchReport:
-        return wait_for(lambda: self.report(model, batch_id), f"the report of batch {batch_id}", timeout_s)
+        """The report by the present definition: a file refused unread by an older one is looked at again."""
+        present = self.call("GET", f"/models/{model}")["definition_hash"]
+
+        def look() -> BatchReport | None:
+            report = self.report(model, batch_id)
+            return None if report and report.is_unread and report.definition_hash != present else report
+
+        return wait_for(look, f"the report of batch {batch_id}", timeout_s)
 
     def batches(self, model: str) -> list[BatchReport]:
         """Every judged batch, in the order they were received."""
@@ -154,6 +159,14 @@ class Loop:
 
     def _s3_body(self, key: str) -> bytes:
         return bytes(self._s3.get_object(Bucket=self._lake, Key=key)["Body"].read())
+
+
+def batch_id_of(path: Path) -> str:
+    """The same bytes are the same batch."""
+    if not path.is_file():
+        raise ApiError(f"{path} is not a file; expected a CSV, JSON or Parquet file")
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def wait_for(look: Callable[[], T | None], what: str, timeout_s: float) -> T:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from everloop.adapters import definitions
+
+if TYPE_CHECKING:
+    from tests.plant import Plant
 
 # Two pytest workers with two OpenMP threads each wait for one another more than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -97,7 +100,7 @@ def deploy_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
         definitions.known_models.cache_clear()
         definitions.load_definition.cache_clear()
 
-    deploy()
+    deploy()  # forgets what an earlier test deployed
     yield deploy
     sys.modules.pop(definitions.PACKAGE, None)
     definitions.known_models.cache_clear()
@@ -119,3 +122,18 @@ def _cool() -> None:
             for root in vars(module).values():
                 if hasattr(root, "cache_clear") and getattr(root, "__module__", "") == name:
                     root.cache_clear()
+
+
+@pytest.fixture
+def plant(
+    aws: None, cold_functions: None, deploy_models: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> "Plant":
+    """Buckets, queue, bus, settings and the definition of pump-failure: whatever a handler looks for."""
+    from tests.plant import Plant
+    from tests.samples import MODELS
+
+    deploy_models(MODELS / "pump-failure.toml")
+    plant = Plant()
+    for name, value in plant.environment.items():
+        monkeypatch.setenv(name, value)
+    return plant

@@ -8,7 +8,7 @@ from everloop.adapters.definitions import load_definition
 from everloop.adapters.observability import count
 from everloop.adapters.sqs_queue import SqsQueue
 from everloop.adapters.system_clock import SystemClock
-from everloop.inference.records import parse_outcomes
+from everloop.inference.records import messages_of, parse_outcomes
 from everloop.settings import RecordOutcomeSettings
 
 
@@ -21,6 +21,7 @@ def queue() -> SqsQueue:
 def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
     definition = load_definition(path_parameter(event, "model"))
     message = parse_outcomes(json_body(event), definition, now=SystemClock().now())
-    queue().send(message.model_dump_json())
+    for body in messages_of(message):
+        queue().send(body)
     count("Outcomes", len(message.records), model=definition.name)
     return respond({"model": definition.name, "recorded": len(message.records)}, status=202)

@@ -40,7 +40,7 @@ class Alarms(Construct):
                 0,
                 queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
                 f"{queue.node.id}NotEmpty",
-                "Work was given up: read the messages, mend the cause, send them back with a redrive.",
+                "Work was given up: read the messages, mend the cause, then redrive or ask again (docs/operations.md).",
             )
 
     def on_errors(self, *functions: PythonFunction) -> None:

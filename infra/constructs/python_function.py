@@ -14,13 +14,16 @@ from infra.config import REPOSITORY, Config
 from infra.constructs.findings import accept, accept_wildcard
 from infra.constructs.layers import RUNTIME
 from infra.constructs.statements import receive_messages
-from infra.constructs.work_queue import WorkQueue
+from infra.constructs.work_queue import DeadLetterQueue, WorkQueue
 
 LOG_RETENTION = RetentionDays.THREE_MONTHS
 
 
 class PythonFunction(Function):
-    """`functions/<stage>/<module>.py`, allowed exactly what `access` says besides writing its logs and traces."""
+    """`functions/<stage>/<module>.py`, allowed exactly what `access` says besides writing its logs and traces.
+
+    `dead_letters` takes the events of asynchronous calls that failed to the last.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class PythonFunction(Function):
         access: Sequence[PolicyStatement],
         reserved_concurrency: int | None = None,
         scratch_mib: int = 512,
+        dead_letters: DeadLetterQueue | None = None,
     ) -> None:
         source = REPOSITORY / "functions" / stage / f"{module}.py"
         log_group = LogGroup(
@@ -62,6 +66,7 @@ class PythonFunction(Function):
             role=role,
             log_group=log_group,
             tracing=Tracing.ACTIVE,
+            dead_letter_queue=dead_letters,
             environment={
                 **settings.to_env(),
                 "POWERTOOLS_SERVICE_NAME": module,

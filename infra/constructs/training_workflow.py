@@ -39,6 +39,7 @@ TRANSIENT_ERRORS = [
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "PreconditionFailedError",  # Everloop's own: somebody else wrote first, so read again
+    "StorageError",  # Everloop's own: S3 or EventBridge did not answer
 ]
 TASK_OVERHEAD_S = 30
 """On top of a function's own timeout: a task's time counts cold starts and the invocation itself."""

@@ -57,6 +57,7 @@ class MonitoringStack(Stack):
         )
         self.log_predictions.consume(serving.predictions, batch_size=PREDICTIONS_PER_WRITE, window_s=WRITE_DELAY_S)
 
+        missed_checks = DeadLetterQueue(self, "ChecksDeadLetters", config=config)
         self.check_model = PythonFunction(
             self,
             "CheckModel",
@@ -70,15 +71,15 @@ class MonitoringStack(Stack):
             memory_size_mib=3008,
             timeout_s=300,
             access=[
-                read_objects(lake, "predictions/*", "outcomes/*", "checks/*", "profiles/*", "reports/*"),
+                read_objects(lake, "predictions/*", "outcomes/*", "checks/*"),
                 write_objects(lake, "checks/*"),
                 list_keys(lake),
                 read_objects(models, "*"),
                 list_keys(models),
                 publish_events(bus),
             ],
+            dead_letters=missed_checks,
         )
-        missed_checks = DeadLetterQueue(self, "ChecksDeadLetters", config=config)
         ModelSchedules(
             self,
             "Schedules",

@@ -98,7 +98,7 @@ class PipelineStack(Stack):
             timeout_s=900,
             scratch_mib=SCRATCH_MIB,
             access=[
-                read_objects(lake, "batches/*", "reports/*", "profiles/*", "datasets/*", "work/*"),
+                read_objects(lake, "batches/*", "reports/*", "datasets/*", "work/*"),
                 write_objects(lake, "datasets/*", "work/*"),
                 list_keys(lake),
             ],
@@ -158,7 +158,7 @@ class PipelineStack(Stack):
             memory_size_mib=512,
             timeout_s=120,
             access=[
-                read_objects(lake, "work/*", "datasets/*"),
+                read_objects(lake, "work/*"),
                 list_keys(lake),
                 read_objects(models, "*/versions/*", "*/runs/*"),
                 write_objects(models, "*/versions/*", "*/runs/*"),

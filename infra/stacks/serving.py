@@ -76,7 +76,7 @@ class ServingStack(Stack):
             access=[
                 read_objects(models, "*"),
                 list_keys(models),
-                read_objects(lake, "checks/*", "reports/*"),
+                read_objects(lake, "checks/*"),
                 list_keys(lake),
             ],
         )

@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import ministack.app
 from ministack.core import lambda_runtime
 from ministack.core.persistence import STATE_DIR, save_all
-from ministack.services import cloudwatch, lambda_svc, sqs
+from ministack.services import cloudwatch, eventbridge, lambda_svc, sqs
 
 from local.cloud.environment import SAVED_MARK
 from local.cloud.metrics import metrics_in
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 Invocation = dict[str, Any]
 
 QUEUE_HOST, QUEUE_PORT = "localhost", "4566"
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 def is_python(config: dict[str, Any]) -> bool:
@@ -49,6 +51,7 @@ def install() -> None:
         )
     count_every_invocation()
     hide_errors_behind_the_api()
+    tell_targets_the_scheduled_time()
     keep_queues_over_a_restart()
 
 
@@ -105,6 +108,19 @@ def hide_errors_behind_the_api() -> None:
         return to_response({**result, "body": "Internal server error"} if failed else result)
 
     lambda_svc.lambda_execute_result_to_api_proxy_response = without_error_text
+
+
+def tell_targets_the_scheduled_time() -> None:
+    """EventBridge Scheduler writes the moment a schedule was due into its input; MiniStack leaves the placeholder."""
+    invoke = eventbridge._invoke_target
+
+    def invoke_with_time(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
+        if event.get("Source") == "aws.scheduler" and "Input" in target:
+            due = datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            target = {**target, "Input": target["Input"].replace(SCHEDULED_TIME, due)}
+        invoke(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_with_time
 
 
 def keep_queues_over_a_restart() -> None:

@@ -9,7 +9,7 @@ import typer
 from everloop.contracts.batches import BatchReport, BatchStatus
 from local.console import AsJson, Name, print_json, print_table, stdout
 from local.errors import ApiError
-from local.loop import Loop
+from local.loop import Loop, batch_id_of
 from local.target import Target
 
 SHOWN_ROWS = 20
@@ -22,6 +22,7 @@ def upload(
 ) -> None:
     """Upload files and wait until each is accepted, quarantined or rejected."""
     loop = Loop(Target.current())
+    delivered_before = {path for path in files if loop.report(name, batch_id_of(path))}
     batches = [(path, loop.upload(name, path)) for path in files]
     reports = [(path, loop.wait_for_report(name, batch_id)) for path, batch_id in batches]
     if as_json:
@@ -29,6 +30,8 @@ def upload(
     else:
         for path, report in reports:
             _print_report(path.name, report)
+            if path in delivered_before:
+                stdout.print("  these very bytes were delivered before: one batch, counted once")
     if any(report.status is not BatchStatus.ACCEPTED for _, report in reports):
         raise typer.Exit(1)
 

@@ -120,7 +120,7 @@ class Story:
         self._tell(f"{name}: monitoring check")
         with self._phase("check"):
             check = self._loop.check(MODEL, _first_of(month + 1).isoformat())
-        ended, promoted = self._follow(check, champion)
+        ended, promoted = self._follow(check)
         drifted = [column["column"] for column in check["columns"] if column["drifted"]]
         found = Month(
             month=f"{_first_of(month):%Y-%m}",
@@ -140,7 +140,7 @@ class Story:
         )
         return (champion, None) if promoted is None else (promoted, champion)
 
-    def _follow(self, check: dict[str, Any], champion: int) -> tuple[str | None, int | None]:
+    def _follow(self, check: dict[str, Any]) -> tuple[str | None, int | None]:
         """Wait for the retraining that a check asked for; how it ended, and the new champion if it was promoted."""
         if check["retraining"] is None:
             return (f"held back: {check['held_back']}" if check["held_back"] else None), None

@@ -2,6 +2,7 @@
 
 import inspect
 from importlib.metadata import version
+from types import CodeType
 from typing import Any
 
 import ministack.app
@@ -9,7 +10,7 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
 from ministack.core.persistence import save_all
-from ministack.services import cloudwatch, lambda_svc, sqs
+from ministack.services import cloudwatch, eventbridge, lambda_svc, scheduler, sqs
 
 SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_runtime._worker_class_for: ("config",),
@@ -23,6 +24,7 @@ SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_svc.lambda_execute_result_to_api_proxy_response: ("exec_result",),
     lambda_svc._resolve_layer_zip: ("attachment",),
     lambda_svc._docker_extracted_dir: ("blob", "kind"),
+    eventbridge._invoke_target: ("target", "event", "rule", "view"),
     sqs.load_persisted_state: ("data",),
     cloudwatch.record_metric: ("namespace", "metric_name", "value", "unit", "dimensions"),
     ProvidedWorker.__init__: ("self", "func_name", "config", "code_zip"),
@@ -52,8 +54,19 @@ def test_the_dispatcher_looks_its_executors_up_when_called() -> None:
     assert issubclass(ProvidedInitTimeout, RuntimeError)
 
 
+def test_a_schedule_s_target_is_invoked_by_the_event_bus() -> None:
+    assert "_invoke_target" in scheduler._tick_schedules.__code__.co_names
+    assert {"aws.scheduler", "Source", "Time"} <= _constants(scheduler._tick_schedules.__code__)
+
+
 def test_a_queue_s_url_is_made_of_the_names_the_adapter_sets() -> None:
     assert {"DEFAULT_HOST", "DEFAULT_PORT"} <= set(sqs._queue_url_for_account.__code__.co_names)
     assert f"{sqs.DEFAULT_HOST}:{sqs.DEFAULT_PORT}" == sqs._CANONICAL_NETLOC
     assert hasattr(sqs._queues, "all_values")
     assert {"visible_at", "receive_count"} <= set(sqs._collect_msgs.__code__.co_consts)
+
+
+def _constants(code: CodeType) -> set[Any]:
+    """The constants of a function, those inside of tuples included."""
+    flat = [item for constant in code.co_consts for item in (constant if isinstance(constant, tuple) else (constant,))]
+    return set(flat)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from everloop.contracts.batches import BatchReport, BatchStatus
 from local.loop import Loop, wait_for
 from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv
@@ -68,21 +70,14 @@ def lake_keys(loop: Loop, prefix: str) -> list[str]:
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
-def lake_rows(loop: Loop, prefix: str, folder: Path) -> list[dict[str, Any]]:
-    """All rows of the Parquet files under a prefix."""
-    import duckdb
-
+def lake_rows(loop: Loop, prefix: str, columns: str, folder: Path) -> list[tuple[Any, ...]]:
+    """The columns (as SQL) of all Parquet files under a prefix."""
     folder.mkdir()
     for number, key in enumerate(lake_keys(loop, prefix)):
         path = str(folder / f"{number}.parquet")
         loop.target.client("s3").download_file(loop.target.output("LakeBucketName"), key, path)
     with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        found = connection.execute(
-            "select * from read_parquet($files, union_by_name = true)", {"files": f"{folder}/*.parquet"}
-        )
-        names = [column[0] for column in found.description or []]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return connection.execute(f"select {columns} from read_parquet('{folder}/*.parquet')").fetchall()
 
 
 def ask_and_tell(loop: Loop, model: str, rows: Sequence[Reading]) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def key(loop: Loop) -> dict[str, str]:
     ],
 )
 def test_a_request_that_cannot_be_read_is_answered_with_what_was_expected(
-    loop: Loop, key: dict[str, str], path: str, body: bytes, status: int, words: str
+    loop: Loop, key: dict[str, str], *, path: str, body: bytes, status: int, words: str
 ) -> None:
     assert words in problem(send("POST", loop.target.api_url + path, body, key), status)["detail"]
 
@@ -85,7 +85,7 @@ def test_a_request_that_cannot_be_read_is_answered_with_what_was_expected(
     ids=["type", "fraction", "minimum", "boolean", "category", "timestamp", "missing column", "unknown column"],
 )
 def test_a_wrong_cell_is_named_with_its_row_and_column(
-    loop: Loop, key: dict[str, str], row: dict[str, Any], column: str, expected: str, got: str
+    loop: Loop, key: dict[str, str], *, row: dict[str, Any], column: str, expected: str, got: str
 ) -> None:
     answer = send("POST", loop.target.api_url + PREDICTIONS, rows(ROW, row), key)
     assert problem(answer, 422)["errors"] == [{"row": 1, "column": column, "expected": expected, "got": got}]
@@ -133,7 +133,7 @@ def test_an_unknown_route_and_an_unsigned_request_are_told_alike(
     ],
 )
 def test_an_operator_is_told_what_cannot_be_done(
-    loop: Loop, method: str, path: str, body: bytes | None, status: int, words: str
+    loop: Loop, *, method: str, path: str, body: bytes | None, status: int, words: str
 ) -> None:
     assert words in problem(send_signed(method, loop.target.api_url + path, body), status)["detail"]
 

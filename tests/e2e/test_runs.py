@@ -90,11 +90,3 @@ def test_with_manual_promotion_a_version_waits_for_a_person(loop: Loop, files: P
     assert {(p["answered_by"], p["score"]) for p in answer["predictions"]} == {("fallback:default", 0.1)}
     loop.call("POST", f"/models/{model}/promote", {"version": 1})
     wait_until_answers(loop, model, 1)
-
-
-def test_the_schedule_itself_starts_a_check(loop: Loop) -> None:
-    def checks() -> list[dict[str, Any]] | None:
-        return loop.call("GET", "/models/pump-watched/monitoring")["checks"] or None
-
-    first = wait_for(checks, "the check of a schedule of one minute", TIMEOUT_S)[0]
-    assert (first["model"], first["verdict"]) == ("pump-watched", "no-champion")

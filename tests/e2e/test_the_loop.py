@@ -28,14 +28,15 @@ from tests.e2e.steps import (
 pytestmark = pytest.mark.server
 
 MODEL = "pump-lived"
+READINGS = readings(ROWS, seed=1)
 WATCHED_ROWS = 900
 
 
 @pytest.fixture(scope="module")
 def delivered(loop: Loop, files: Path) -> BatchReport:
-    rows = readings(ROWS, seed=1)
-    strange = [{**rows[0], "reading": "a", "kind": "hand"}, {**rows[0], "reading": "b", "starts": "many"}]
-    return upload(loop, MODEL, write_csv(files / "week 1 – ü.csv", [*rows, *strange, rows[5]]))
+    first, second = READINGS[:2]
+    strange = [{**first, "reading": "a", "kind": "hand"}, {**first, "reading": "b", "starts": "many"}, second]
+    return upload(loop, MODEL, write_csv(files / "week 1 – ü.csv", [*READINGS, *strange]))
 
 
 @pytest.fixture(scope="module")
@@ -111,20 +112,22 @@ def test_the_champion_answers_over_http(loop: Loop, trained: dict[str, Any]) -> 
     assert len({p["prediction_id"] for p in predictions}) == 500
 
 
+def test_a_quarantined_row_says_why_it_is_there(loop: Loop, delivered: BatchReport, tmp_path: Path) -> None:
+    prefix = f"quarantine/{MODEL}/{delivered.batch_id}"
+    found = lake_rows(loop, prefix, "reading, kind, starts, _reasons", tmp_path / "quarantine")
+    assert {row[:3] for row in found} == {("a", "hand", str(READINGS[0]["starts"])), ("b", READINGS[0]["kind"], "many")}
+    assert all(("not_allowed" in str(why)) == (reading == "a") for reading, _, _, why in found)
+
+
 def test_each_answer_and_each_outcome_lies_in_the_lake(loop: Loop, watched: Watched, tmp_path: Path) -> None:
-    answered = {p["prediction_id"]: p["score"] for p in watched.predictions}
-    logged = lake_rows(loop, f"predictions/{MODEL}/", tmp_path / "predictions")
-    found = {row["prediction_id"]: row for row in logged if row["prediction_id"] in answered}
-    assert {name: row["score"] for name, row in found.items()} == answered
-    assert {(row["version"], row["variant"], row["answered_by"]) for row in found.values()} == {
-        (1, "champion", "model")
-    }
-    assert {row["event_time"].date().isoformat() for row in found.values()} <= {
-        key.split("dt=")[1][:10] for key in lake_keys(loop, f"predictions/{MODEL}/")
-    }
-    outcomes = lake_rows(loop, f"outcomes/{MODEL}/", tmp_path / "outcomes")
-    told = dict(zip(answered, watched.actual, strict=True))
-    assert {row["prediction_id"]: float(row["actual"]) == 1 for row in outcomes} == told
+    columns = "prediction_id, score, version, variant, answered_by"
+    logged = lake_rows(loop, f"predictions/{MODEL}/", columns, tmp_path / "predictions")
+    answered = {p["prediction_id"]: (p["score"], 1, "champion", "model") for p in watched.predictions}
+    assert {row[0]: row[1:] for row in logged if row[0] in answered} == answered
+    outcomes = lake_rows(loop, f"outcomes/{MODEL}/", "prediction_id, cast(actual as double)", tmp_path / "outcomes")
+    assert dict(outcomes) == dict(zip(answered, watched.actual, strict=True))
+    days = {key.split("dt=")[1][:10] for key in lake_keys(loop, f"outcomes/{MODEL}/")}
+    assert days == {f"2026-03-{day:02}" for day in range(8, 15)}
 
 
 def test_the_schedule_s_check_finds_the_decay_and_asks_for_a_retraining(checked: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def put(loop: Loop, key: str, body: bytes) -> BatchReport:
     ],
     ids=lambda value: value if isinstance(value, str) and "_" in value and "/" not in value else "",
 )
-def test_a_file_that_cannot_be_used_is_told_so(loop: Loop, key: str, body: bytes, reason: str, words: str) -> None:
+def test_a_file_that_cannot_be_used_is_told_so(loop: Loop, *, key: str, body: bytes, reason: str, words: str) -> None:
     report = put(loop, key, body)
     assert (report.status, report.reason) == (BatchStatus.REJECTED, reason)
     assert report.detail is not None
@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_used_is_told_so(loop: Loop, key: str, body: bytes
 
 def test_an_upload_for_an_unknown_model_is_refused_before_it_leaves_this_machine(loop: Loop, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "rows.csv", readings(5, seed=1))
-    with pytest.raises(ApiError, match="no model is called 'pomp-filed'; deployed models: .*pump-filed"):
+    with pytest.raises(ApiError, match=r"no model is called 'pomp-filed'; deployed models: .*pump-filed"):
         loop.upload("pomp-filed", path)
 
 

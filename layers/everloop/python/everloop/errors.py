@@ -16,7 +16,6 @@ EverloopError
 ├── TrainingError                 a run ends with this named reason; the champion stays as it is
 │   ├── TooFewRowsError
 │   ├── UnusableTargetError
-│   ├── UnusableFeatureError
 │   └── AllTrialsFailedError
 └── ModelUnavailableError         a version cannot answer; the next one in line does
     └── IntegrityError            its bytes do not match its manifest: never loaded
@@ -104,10 +103,6 @@ class TooFewRowsError(TrainingError):
 
 
 class UnusableTargetError(TrainingError):
-    pass
-
-
-class UnusableFeatureError(TrainingError):
     pass
 
 

@@ -31,7 +31,7 @@ def api_handler(handle: Callable[[Event], Response]) -> Callable[[Event, object]
             return problem(503, "No model can answer", str(error))
         except StorageError:
             logger.exception("storage failed")
-            return problem(503, "Storage is not reachable", "nothing was recorded; send the request again")
+            return problem(503, "Storage is not reachable", "look whether it took effect before sending it again")
 
     return lambda_handler
 
@@ -60,8 +60,9 @@ def path_parameter(event: Event, name: str) -> str:
 def json_body(event: Event) -> Any:
     """Raises BodyTooLargeError or MalformedBodyError that says where the JSON breaks."""
     text = event.get("body") or ""
-    if len(text) > MAXIMUM_BODY_BYTES:
-        raise BodyTooLargeError(f"expected at most {MAXIMUM_BODY_BYTES} bytes, got {len(text)}; send fewer rows")
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAXIMUM_BODY_BYTES:
+        raise BodyTooLargeError(f"expected at most {MAXIMUM_BODY_BYTES} bytes, got {size}; send fewer rows at a time")
     if event.get("isBase64Encoded"):
         try:
             text = base64.b64decode(text, validate=True).decode()

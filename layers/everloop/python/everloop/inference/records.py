@@ -1,7 +1,7 @@
 """What is remembered of an answer: records for the lake, in messages that fit a queue."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,16 +41,15 @@ def prediction_records(
     ]
 
 
-def prediction_messages(model: str, records: Sequence[PredictionRecord]) -> Iterator[str]:
-    """JSON messages of at most `MAXIMUM_MESSAGE_BYTES` that carry the records; halved until each fits."""
-    message = PredictionsMessage.model_construct(kind="predictions", model=model, records=tuple(records))
+def messages_of(message: PredictionsMessage | OutcomesMessage) -> Iterator[str]:
+    """JSON bodies of at most `MAXIMUM_MESSAGE_BYTES` that carry the records; halved until each fits."""
     body = message.model_dump_json()
-    if len(body.encode()) <= MAXIMUM_MESSAGE_BYTES or len(records) == 1:
+    count = len(message.records)
+    if len(body.encode()) <= MAXIMUM_MESSAGE_BYTES or count == 1:
         yield body
         return
-    half = len(records) // 2
-    yield from prediction_messages(model, records[:half])
-    yield from prediction_messages(model, records[half:])
+    for half in (message.records[: count // 2], message.records[count // 2 :]):
+        yield from messages_of(message.model_copy(update={"records": half}))
 
 
 def parse_outcomes(body: Any, definition: Definition, *, now: datetime) -> OutcomesMessage:

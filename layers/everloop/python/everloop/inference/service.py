@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition, Task
-from everloop.contracts.predictions import PredictionRecord
+from everloop.contracts.predictions import PredictionRecord, PredictionsMessage
 from everloop.errors import EverloopError, NotFoundError, StorageError
 from everloop.inference.predictor import Answer, Predictor
-from everloop.inference.records import prediction_messages, prediction_records
+from everloop.inference.records import messages_of, prediction_records
 from everloop.inference.rows import parse_rows
 from everloop.ports import Clock, MessageQueue
 
@@ -33,7 +33,10 @@ class PredictionService:
         records = prediction_records(definition, answer, now=self._clock.now(), next_id=self._next_id)
         failures = answer.failures
         try:
-            for message in prediction_messages(definition.name, records):
+            logged = PredictionsMessage.model_construct(
+                kind="predictions", model=definition.name, records=tuple(records)
+            )
+            for message in messages_of(logged):
                 self._queue.send(message)
         except StorageError as error:
             failures = (*failures, error)

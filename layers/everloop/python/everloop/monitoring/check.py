@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.profile import Profile
 from everloop.metrics import bootstrap_interval
-from everloop.monitoring.drift import compare
+from everloop.monitoring.drift import NULL_SHARE_THRESHOLD, ColumnDrift, compare
 from everloop.monitoring.verdict import decide, hold_back
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.ports import EventBus
@@ -36,6 +36,7 @@ class ModelChecker:
 
     def check(self, definition: Definition, scheduled_time: datetime) -> Check:
         """The check of this very moment; asked twice, it answers with the first one and asks for nothing again."""
+        scheduled_time = scheduled_time.astimezone(UTC)  # the log's days are those of UTC
         identifier = check_id(scheduled_time)
         known = self._checks.find(definition.name, identifier)
         if known:
@@ -61,6 +62,7 @@ class ModelChecker:
         if version is None:
             return Check(**common, rows=0, outcomes=0, verdict="no-champion")
         reference = Profile.from_json(self._registry.read(definition.name, version, "profile.json"))
+        reference = _still_declared(reference, definition)
         window = self._read(definition, version, start, scheduled_time, list(reference.columns))
         common |= {"rows": window.rows, "outcomes": len(window.actual)}
         if window.rows < definition.monitoring.minimum_rows:
@@ -140,14 +142,21 @@ class ModelChecker:
             self._events.publish("performance.degraded", subject=check.model, data=data)
 
 
+def _still_declared(reference: Profile, definition: Definition) -> Profile:
+    """Without columns that left the definition, or changed their kind, since the champion was trained."""
+    columns = {
+        name: column
+        for name, column in reference.columns.items()
+        if name in definition.columns and definition.columns[name].type.is_textual == (name not in reference.centres)
+    }
+    return Profile(reference.rows, columns)
+
+
 def _drift(reference: Profile, window: CurrentWindow) -> tuple[ColumnDriftRecord, ...]:
     """Drift of the whole window; a column has drifted only if it did so, and by much, in both halves of the window."""
+    reference = Profile(reference.rows, {name: reference.columns[name] for name in window.columns})
     older, newer = (
-        {
-            found.column
-            for found in compare(reference, Profile.of(half, reference.centres))
-            if found.drifted and found.psi >= SIGNIFICANT_PSI
-        }
+        {found.column for found in compare(reference, Profile.of(half, reference.centres)) if _is_large(found)}
         for half in window.halves()
     )
     return tuple(
@@ -161,6 +170,11 @@ def _drift(reference: Profile, window: CurrentWindow) -> tuple[ColumnDriftRecord
         )
         for found in compare(reference, Profile.of(window.columns, reference.centres))
     )
+
+
+def _is_large(found: ColumnDrift) -> bool:
+    lost = abs(found.current_null_share - found.reference_null_share)
+    return found.drifted and (found.psi >= SIGNIFICANT_PSI or lost >= NULL_SHARE_THRESHOLD)
 
 
 def _comparable(

@@ -21,6 +21,7 @@ class ModelViews:
             "task": definition.task,
             "description": definition.description,
             "owner": definition.owner,
+            "definition_hash": definition.hash,
             "inputs": {name: column.type for name, column in definition.inputs.items()},
             "champion": aliases.champion,
             "epoch": aliases.epoch,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from everloop.contracts.batches import BatchReport, BatchStatus
 from everloop.contracts.datasets import DatasetBatch, DatasetManifest
 from everloop.contracts.definition import ColumnType, Definition, Task
-from everloop.errors import TooFewRowsError, UnusableFeatureError, UnusableTargetError
+from everloop.errors import TooFewRowsError, UnusableTargetError
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_model_inputs, read_raw_columns
 from everloop.features.profile import Profile, centres_of
@@ -99,7 +99,7 @@ def prepare(
     compiled: CompiledFeatures,
     manifest: DatasetManifest,
 ) -> PreparedDataset:
-    """Typed arrays of `training_rows`; raises UnusableTargetError or UnusableFeatureError with what is wrong."""
+    """Typed arrays of `training_rows`; raises UnusableTargetError with what is wrong."""
     inputs = _model_inputs(connection, ROWS_TABLE, compiled)
     target, classes = _target(connection, definition)
     holdout_rows = max(1, round(len(target) * definition.holdout.fraction))
@@ -142,12 +142,6 @@ def training_profile(connection: duckdb.DuckDBPyConnection, compiled: CompiledFe
 
 def _model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compiled: CompiledFeatures) -> Inputs:
     read = read_model_inputs(connection, table, compiled)
-    infinite = np.isinf(read.numbers)
-    if infinite.any():
-        names = [compiled.numbers[column] for column in np.flatnonzero(infinite.any(axis=0))]
-        raise UnusableFeatureError(
-            f"{', '.join(names)}: some values are infinite as 32-bit floats; bound or scale them"
-        )
     return Inputs(read.numbers, read.texts)
 
 

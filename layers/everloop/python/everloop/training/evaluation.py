@@ -109,23 +109,22 @@ def _against(
 ) -> tuple[Interval | None, dict[str, Any] | None, str]:
     if champion is None:
         return None, None, "there is no champion yet"
+    gone = Scorer(champion.model).inputs.keys() - dataset.holdout_raw.keys()
+    if gone:
+        # A champion that cannot even read today's columns must not block its successor.
+        return None, None, f"champion {champion.version} cannot answer: it takes {', '.join(sorted(gone))}"
     model, rows = _fair_comparison(champion, dataset)
     if len(rows) < MINIMUM_COMPARED_ROWS:
-        nothing = Interval(float("nan"), float("nan"), float("nan"))
-        return (
-            nothing,
-            None,
-            (
-                f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
-                "needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
-            ),
+        note = (
+            f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
+            "needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
         )
+        return Interval(float("nan"), float("nan"), float("nan")), None, note
     try:
         scorer = Scorer(model)
         raw = {name: values[rows] for name, values in dataset.holdout_raw.items()}
         other = _in_todays_classes(scorer, scorer.score(raw), dataset)
     except ModelUnavailableError as error:
-        # A champion that cannot even read today's columns must not block its successor.
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
     gain = bootstrap_difference(definition.metric, target[rows], score[rows], other, seed=definition.training.seed)
     if not np.isfinite(gain).all():

@@ -1,0 +1,135 @@
+"""A whole training run, step by step, as the state machine calls it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from everloop.contracts.registry import RunReport
+from everloop.errors import TooFewRowsError
+from everloop.inference.rows import to_columns
+from everloop.scorer import Scorer
+from everloop.stores.work import WorkStore
+from functions.registry import register_version, set_alias
+from functions.training import evaluate_candidate, finish_run, fit_candidate, prepare_dataset, run_trial
+from tests.plant import MODEL, Plant
+from tests.samples import event, pump_failure, pump_row
+
+REQUEST = event("training/prepare_dataset.json")
+RUN = {"model": REQUEST["model"], "run_id": REQUEST["run_id"]}
+ROWS = 1_200
+
+
+def call(handler: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """As Lambda does: what a handler returns travels as JSON, which has no NaN, in at most 256 KiB."""
+    travelled = json.dumps(handler.lambda_handler(json.loads(json.dumps(request)), None), allow_nan=False)
+    assert len(travelled) < 262_144
+    answer: dict[str, Any] = json.loads(travelled)
+    return answer
+
+
+@pytest.fixture
+def prepared(plant: Plant, tmp_path: Path) -> Plant:
+    plant.accept_batch(tmp_path, rows=ROWS)
+    call(prepare_dataset, REQUEST)
+    return plant
+
+
+def trained(plant: Plant) -> dict[str, Any]:
+    """The state after `evaluate_candidate`."""
+    state = {**REQUEST, "dataset": call(prepare_dataset, REQUEST)}
+    state["trials"] = [call(run_trial, {**RUN, "trial": trial}) for trial in state["dataset"]["trials"]]
+    state["candidate"] = call(fit_candidate, {**RUN, "trials": state["trials"]})
+    state["evaluation"] = call(evaluate_candidate, event("training/evaluate_candidate.json"))
+    return state
+
+
+def test_a_run_ends_with_a_champion_that_answers(prepared: Plant) -> None:
+    state = trained(prepared)
+    assert state["dataset"]["rows"] == ROWS
+    assert state["evaluation"]["passed"], state["evaluation"]["gates"]
+    assert state["evaluation"]["promotion"] == "automatic"
+    state["registration"] = call(register_version, RUN)
+    state["promotion"] = call(set_alias, {**RUN, **state["registration"], "reason": state["reason"]})
+    assert call(finish_run, {**RUN, "status": "promoted", "state": state}) == {"status": "promoted", "version": 1}
+    assert prepared.registry.aliases(MODEL).champion == 1
+    assert prepared.registry.report(MODEL, RUN["run_id"]).metrics == state["evaluation"]["metrics"]
+    types = [told["type"] for told in prepared.events()]
+    assert types == ["model.version_created", "model.alias_changed", "training.finished"]
+
+    columns = to_columns([pump_row(pressure=10.0), pump_row(pressure=990.0)], pump_failure())
+    low, high = Scorer(prepared.registry.read(MODEL, 1, "model.onnx")).score(columns)
+    assert low < 0.2
+    assert high > 0.8
+
+
+def test_every_step_may_be_repeated_and_answers_the_same(prepared: Plant) -> None:
+    assert trained(prepared) == trained(prepared)
+    first = call(register_version, RUN)
+    assert call(register_version, RUN) == first == {"version": 1}
+
+
+def test_a_repeated_evaluation_leaves_files_of_one_piece(prepared: Plant) -> None:
+    """The latency differs each time; the card must still show the gates that metrics.json holds."""
+    trained(prepared)
+    call(evaluate_candidate, RUN)
+    files = WorkStore(prepared.lake, MODEL, RUN["run_id"]).candidate_files()
+    for gate in json.loads(files["metrics.json"])["gates"]:
+        assert gate["detail"] in files["card.md"].decode()
+
+
+def test_a_run_that_died_between_the_files_of_a_candidate_is_completed(prepared: Plant) -> None:
+    state = trained(prepared)
+    key = f"work/{MODEL}/{RUN['run_id']}/candidate/card.md"
+    boto3.client("s3").delete_object(Bucket=prepared.lake.bucket, Key=key)
+    assert call(evaluate_candidate, RUN) == state["evaluation"]
+    metrics = json.loads(WorkStore(prepared.lake, MODEL, RUN["run_id"]).read("candidate/metrics.json"))
+    assert metrics["gates"][-1]["detail"] in prepared.lake.get(key).body.decode()
+
+
+def test_the_sample_trial_is_run_once(prepared: Plant) -> None:
+    first = call(run_trial, event("training/run_trial.json"))
+    assert first["algorithm"] == "logistic-regression"
+    assert call(run_trial, event("training/run_trial.json")) == first, "even its seconds"
+
+
+def test_the_sample_of_a_search_with_a_lost_trial_is_fitted(prepared: Plant) -> None:
+    answer = call(fit_candidate, event("training/fit_candidate.json"))
+    assert answer["algorithm"] == "logistic-regression"
+    assert answer["parity_difference"] < 1e-4
+
+
+def test_a_second_run_on_the_same_rows_does_not_beat_its_own_champion(prepared: Plant) -> None:
+    trained(prepared)
+    call(register_version, RUN)
+    call(set_alias, {**RUN, "version": 1, "reason": "first"})
+    again = {**REQUEST, "run_id": "run-2"}
+    run = {"model": MODEL, "run_id": "run-2"}
+    call(prepare_dataset, again)
+    call(fit_candidate, {**run, "trials": event("training/fit_candidate.json")["trials"]})
+    evaluation = call(evaluate_candidate, run)
+    assert [gate["name"] for gate in evaluation["gates"] if not gate["passed"]] == ["champion"]
+
+
+def test_too_few_rows_end_the_run_with_a_name_the_workflow_reports(plant: Plant, tmp_path: Path) -> None:
+    plant.accept_batch(tmp_path, rows=150)
+    with pytest.raises(TooFewRowsError, match=r"pump-failure: 150 accepted rows .*minimum_rows is 200"):
+        prepare_dataset.lambda_handler(REQUEST, None)
+
+
+@pytest.mark.parametrize(
+    ("sample", "answer"),
+    [
+        ("finish_run_promoted", {"status": "promoted", "version": 3}),
+        ("finish_run_refused", {"status": "refused", "version": None}),
+        ("finish_run_failed", {"status": "failed", "version": None}),
+    ],
+)
+def test_however_a_run_ends_there_is_a_report_and_an_event(plant: Plant, sample: str, answer: dict[str, Any]) -> None:
+    request = event(f"training/{sample}.json")
+    assert call(finish_run, request) == answer
+    (told,) = plant.events()
+    assert told["type"] == "training.finished"
+    assert RunReport.model_validate(told["data"]) == plant.registry.report(MODEL, request["run_id"])

@@ -1,0 +1,90 @@
+"""Everything the handlers of tests/models/pump-failure.toml need, on moto."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import duckdb
+
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
+from everloop.stores.batches import BatchStore
+from everloop.stores.registry import ModelRegistry
+from tests.samples import NOW
+
+MODEL = "pump-failure"
+LAKE, MODELS = "everloop-lake", "everloop-models"
+BUS = "everloop"
+
+
+class Plant:
+    def __init__(self) -> None:
+        s3 = boto3.client("s3")
+        for bucket in (LAKE, MODELS):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        self.lake, self.models = S3ObjectStore(LAKE), S3ObjectStore(MODELS)
+        self.registry = ModelRegistry(self.models)
+        self._sqs = boto3.client("sqs")
+        self.predictions_url = self._sqs.create_queue(QueueName="predictions")["QueueUrl"]
+        self._events_url = self._sqs.create_queue(QueueName="events")["QueueUrl"]
+        bus = boto3.client("events")
+        bus.create_event_bus(Name=BUS)
+        bus.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": ["everloop"]}')
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self._events_url, AttributeNames=["QueueArn"])
+        arn = attributes["Attributes"]["QueueArn"]
+        bus.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "EVERLOOP_LAKE_BUCKET": LAKE,
+            "EVERLOOP_MODELS_BUCKET": MODELS,
+            "EVERLOOP_EVENT_BUS": BUS,
+            "EVERLOOP_PREDICTION_QUEUE_URL": self.predictions_url,
+        }
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the bus has carried since the last call, as CloudEvents."""
+        return [json.loads(body)["detail"] for body in self._drain(self._events_url)]
+
+    def messages(self) -> list[str]:
+        """What was queued for the log since the last call."""
+        return self._drain(self.predictions_url)
+
+    def _drain(self, url: str) -> list[str]:
+        bodies = []
+        while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                bodies.append(message["Body"])
+                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    def accept_batch(self, folder: Path, *, rows: int, until: datetime = NOW) -> None:
+        """An accepted batch of a reading every ten minutes; pumps fail under pressure, and by chance."""
+        first = until - timedelta(minutes=10 * rows)
+        path = folder / "batch.parquet"
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"copy (select 'r-' || i as reading, timestamp '{first:%Y-%m-%d %H:%M:%S}' + to_minutes(i * 10) as"
+                " measured_at, 'P-' || (i % 9) as pump, case i % 4 when 0 then 'axial' when 1 then 'radial'"
+                " when 2 then 'Zahnrad-Ölpumpe' end as kind, if(i % 13 = 0, null, hash(i) % 1000)::double as pressure,"
+                " i % 7 as starts, if(i % 11 = 0, null, i % 2 = 0) as outdoors,"
+                " hash(i) % 1000 + hash(i + 1) % 400 > 800 as failed"
+                f" from (select range::integer as i from range({rows}))) to '{path}' (format parquet)"
+            )
+        batches = BatchStore(self.lake)
+        batches.save_rows(MODEL, "batch-1", path)
+        batches.save_report(
+            BatchReport(
+                batch_id="batch-1",
+                model=MODEL,
+                status=BatchStatus.ACCEPTED,
+                rows=RowCounts(delivered=rows, accepted=rows),
+                source=Source(bucket="landing", key="uploads/pump-failure/a.csv", size_bytes=1),
+                received_at=until,
+                first_timestamp=first,
+                last_timestamp=until,
+            )
+        )
