@@ -52,7 +52,7 @@ test-fast: $(STAMP) ## The tests that need no server and no network
 	pytest -m "not server and not slow and not network"
 
 bench: $(STAMP) ## Measure, with ratios side by side
-	for script in benchmarks/*.py; do python $$script || exit 1; done
+	for script in benchmarks/*.py; do PYTHONPATH=. python $$script || exit 1; done
 
 layers: $(STAMP) ## Build the Lambda layers for the cloud
 	python layers/build.py all
