@@ -1,6 +1,5 @@
 """What all tests share: never a real account, a clean everloop_models package, and AWS in memory."""
 
-import gc
 import os
 import shutil
 import sys
@@ -113,7 +112,6 @@ def cold_functions() -> Iterator[None]:
     _cool()
     yield
     _cool()
-    gc.collect()
 
 
 def _cool() -> None:

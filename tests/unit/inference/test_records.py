@@ -13,8 +13,8 @@ from everloop.inference.predictor import Answer
 from everloop.inference.records import (
     MAXIMUM_MESSAGE_BYTES,
     MAXIMUM_OUTCOMES,
+    messages_of,
     parse_outcomes,
-    prediction_messages,
     prediction_records,
 )
 from everloop.inference.rows import to_columns
@@ -62,13 +62,13 @@ def test_a_record_holds_what_came_and_what_was_answered() -> None:
 
 def test_messages_can_be_read_back_as_they_were_written() -> None:
     written = records(*[pump_row(pump="Ölpumpe 字")] * 3)
-    (body,) = prediction_messages("pump-failure", written)
+    (body,) = messages_of(PredictionsMessage(model="pump-failure", records=tuple(written)))
     assert PredictionsMessage.model_validate_json(body).records == tuple(written)
 
 
 def test_many_large_rows_travel_in_messages_below_one_megabyte() -> None:
     written = records(*[pump_row(pump="ü" * 4_000)] * 1_000)
-    bodies = list(prediction_messages("pump-failure", written))
+    bodies = list(messages_of(PredictionsMessage(model="pump-failure", records=tuple(written))))
     assert all(len(body.encode()) <= MAXIMUM_MESSAGE_BYTES for body in bodies)
     together = [record for body in bodies for record in json.loads(body)["records"]]
     assert [record["prediction_id"] for record in together] == [record.prediction_id for record in written]
@@ -76,7 +76,8 @@ def test_many_large_rows_travel_in_messages_below_one_megabyte() -> None:
 
 
 def test_one_row_that_is_too_large_alone_is_left_to_the_queue_to_refuse() -> None:
-    bodies = list(prediction_messages("pump-failure", records(pump_row(pump="x" * 1_100_000), pump_row())))
+    written = records(pump_row(pump="x" * 1_100_000), pump_row())
+    bodies = list(messages_of(PredictionsMessage(model="pump-failure", records=tuple(written))))
     assert [len(json.loads(body)["records"]) for body in bodies] == [1, 1]
 
 
@@ -122,6 +123,13 @@ def test_the_sample_is_read() -> None:
     first, second = parse_outcomes(body, DEFINITION, now=NOW).records
     assert (first.actual, first.observed_at) == (1.0, NOW.isoformat())
     assert (second.actual, second.observed_at) == (0.0, "2026-03-15T00:00:00+00:00")
+
+
+def test_a_thousand_outcomes_of_long_text_travel_in_messages_below_one_megabyte() -> None:
+    entries = [{"prediction_id": f"p{number}", "actual": "ž" * 2_000} for number in range(1_000)]
+    bodies = list(messages_of(outcomes(*entries, definition=example(Task.MULTICLASS))))
+    assert all(len(body.encode()) <= MAXIMUM_MESSAGE_BYTES for body in bodies)
+    assert sum(len(OutcomesMessage.model_validate_json(body).records) for body in bodies) == 1_000
 
 
 def test_observed_at_is_kept_in_utc() -> None:

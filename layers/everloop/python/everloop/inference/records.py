@@ -3,13 +3,15 @@
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everloop.contracts.definition import Column, ColumnType, Definition
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
 from everloop.errors import InvalidRowsError, MalformedBodyError
-from everloop.inference.predictor import Answer
 from everloop.inference.rows import is_unicode, parse_moment
+
+if TYPE_CHECKING:  # at run time it would bring onnxruntime, which recording an outcome does not need
+    from everloop.inference.predictor import Answer
 
 MAXIMUM_MESSAGE_BYTES = 1_000_000
 """SQS takes 1 MiB; the rest is room for the envelope."""
@@ -17,7 +19,7 @@ MAXIMUM_OUTCOMES = 1_000
 
 
 def prediction_records(
-    definition: Definition, answer: Answer, *, now: datetime, next_id: Callable[[], str]
+    definition: Definition, answer: "Answer", *, now: datetime, next_id: Callable[[], str]
 ) -> list[PredictionRecord]:
     """One record for each row of an answer, in order."""
     event_times = _event_times(definition, answer, now)
@@ -113,7 +115,7 @@ def _moment(value: Any, now: datetime) -> str:
         raise _WrongOutcome("observed_at", "timestamp such as 2026-01-31T12:00:00Z", value) from None
 
 
-def _event_times(definition: Definition, answer: Answer, now: datetime) -> list[str]:
+def _event_times(definition: Definition, answer: "Answer", now: datetime) -> list[str]:
     count = len(answer.labels)
     if definition.data.timestamp is None:
         return [now.isoformat()] * count
