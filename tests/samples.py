@@ -44,29 +44,31 @@ def event(path: str) -> dict[str, Any]:
 # Models
 
 
-def constant_model(score: float, *, task: Task = Task.BINARY, classes: tuple[Any, ...] = (False, True)) -> bytes:
-    """Answers the same for every row; takes the column `pressure`."""
-    return _model("constant", score, task, classes)
+def constant_model(
+    score: float, *, task: Task = Task.BINARY, classes: tuple[Any, ...] = (False, True), column: str = "pressure"
+) -> bytes:
+    """Answers the same for every row; takes one column, whatever it holds."""
+    return _model("constant", score, task, classes, column)
 
 
 def echo_model(*, task: Task = Task.BINARY, classes: tuple[Any, ...] = (False, True)) -> bytes:
     """Answers with the column `pressure`, so a null gives NaN."""
-    return _model("echo", 0, task, classes)
+    return _model("echo", 0, task, classes, "pressure")
 
 
-def _model(kind: str, score: float, task: Task, classes: tuple[Any, ...]) -> bytes:
+def _model(kind: str, score: float, task: Task, classes: tuple[Any, ...], column: str) -> bytes:
     value = helper.make_tensor("value", TensorProto.FLOAT, [1], [score])
     nodes = {
         "constant": [
-            helper.make_node("Shape", ["pressure"], ["shape"]),
+            helper.make_node("Shape", [column], ["shape"]),
             helper.make_node("ConstantOfShape", ["shape"], ["score"], value=value),
         ],
-        "echo": [helper.make_node("Cast", ["pressure"], ["score"], to=TensorProto.FLOAT)],
+        "echo": [helper.make_node("Cast", [column], ["score"], to=TensorProto.FLOAT)],
     }[kind]
     graph = helper.make_graph(
         nodes,
         kind,
-        [helper.make_tensor_value_info("pressure", TensorProto.DOUBLE, [None, 1])],
+        [helper.make_tensor_value_info(column, TensorProto.DOUBLE, [None, 1])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)

@@ -58,8 +58,8 @@ def test_null_and_absent_are_nan_or_empty_text(absent: bool) -> None:
     [
         ("pressure", "81.5", "number", "'81.5'"),
         ("pressure", True, "number", "True"),
-        ("pressure", [1], "number", "a JSON list"),
-        ("pressure", {}, "number", "a JSON dict"),
+        ("pressure", [1], "number", "a JSON array"),
+        ("pressure", {}, "number", "a JSON object"),
         ("pressure", -0.5, "number >= 0", "-0.5"),
         ("pressure", 1000.5, "number <= 1000", "1000.5"),
         ("pressure", float("inf"), "a finite number", "inf"),
@@ -151,10 +151,10 @@ def test_a_stranger_s_endless_name_is_cut() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (None, "expected {\"rows\": [{'measured_at': '…', 'pump': '…'}, …]}, got None"),
-        ([], "got a JSON list"),
-        ({}, "got a JSON dict"),
-        ({"rows": {}}, "got a JSON dict"),
+        (None, "expected {\"rows\": [{"measured_at": …, "pump": …}, …]}, got None"),
+        ([], "got a JSON array"),
+        ({}, "got a JSON object"),
+        ({"rows": {}}, "got a JSON object"),
         ({"rows": []}, "expected 1 to 1000 rows, got 0"),
         ({"rows": [{}] * (MAXIMUM_ROWS + 1)}, "expected 1 to 1000 rows, got 1001"),
         ({"rows": [{}, 7]}, "rows[1]: expected an object, got 7"),

@@ -130,15 +130,25 @@ def test_new_rows_of_one_class_keep_the_champion_and_leave_no_nan_behind() -> No
     json.dumps(evaluation.metrics, allow_nan=False)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [b"damaged", constant_model(0.5, task=Task.REGRESSION), constant_model(0.5), constant_model(float("nan"))],
-    ids=["unusable", "another task", "takes a column that is gone", "NaN"],
-)
+STRANGERS = {
+    "unusable bytes": b"damaged",
+    "another task": constant_model(0.5, task=Task.REGRESSION, column="a"),
+    "takes a column that is gone": constant_model(0.5, column="pressure"),
+    "answers NaN": constant_model(float("nan"), column="a"),
+}
+
+
+@pytest.mark.parametrize("model", STRANGERS.values(), ids=STRANGERS)
 def test_a_champion_that_cannot_answer_does_not_block_its_successor(model: bytes) -> None:
     verdict = gate(judge(STRONG, champion(replace(STRONG, model=model))), "champion")
     assert verdict.passed
     assert verdict.detail.startswith("champion 7 cannot answer these rows")
+
+
+@pytest.mark.parametrize("stranger", ["unusable bytes", "another task", "takes a column that is gone"])
+def test_it_does_not_block_either_when_it_has_seen_every_row(stranger: str) -> None:
+    against = champion(replace(STRONG, model=STRANGERS[stranger]), batches=BINARY.batches)
+    assert gate(judge(STRONG, against), "champion").passed
 
 
 MULTICLASS = fitted("logistic-regression", Task.MULTICLASS)

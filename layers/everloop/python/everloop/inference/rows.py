@@ -1,6 +1,7 @@
 """Turn the rows of a request into the typed columns a model takes, with every wrong cell named at once."""
 
 import difflib
+import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import MAXYEAR, UTC, datetime
@@ -22,8 +23,8 @@ _INTEGER_BOUND = 2.0**63
 def parse_rows(body: Any, definition: Definition) -> list[dict[str, Any]]:
     """The `rows` of a request body; raises MalformedBodyError unless there are 1 to 1,000 objects."""
     if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
-        example = dict.fromkeys(list(definition.inputs)[:2], "…")
-        raise MalformedBodyError(f'expected {{"rows": [{example}, …]}}, got {_shown(body)}')
+        example = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: …" for name in list(definition.inputs)[:2])
+        raise MalformedBodyError(f'expected {{"rows": [{{{example}}}, …]}}, got {_shown(body)}')
     rows: list[dict[str, Any]] = body["rows"]
     if not 1 <= len(rows) <= MAXIMUM_ROWS:
         raise MalformedBodyError(f"expected 1 to {MAXIMUM_ROWS} rows, got {len(rows)}")
@@ -166,6 +167,13 @@ _READERS: dict[ColumnType, Callable[[Any, Column], Any]] = {
 }
 
 
+_JSON_NAMES: dict[type, str] = {dict: "object", list: "array"}
+
+
 def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, int | float | str | type(None)) else f"a JSON {type(value).__name__}"
+    text = (
+        repr(value)
+        if isinstance(value, int | float | str | type(None))
+        else f"a JSON {_JSON_NAMES.get(type(value), 'value')}"
+    )
     return text if len(text) <= 80 else text[:77] + "…"

@@ -109,10 +109,11 @@ def _against(
 ) -> tuple[Interval | None, dict[str, Any] | None, str]:
     if champion is None:
         return None, None, "there is no champion yet"
-    gone = Scorer(champion.model).inputs.keys() - dataset.holdout_raw.keys()
-    if gone:
+    try:
+        _refuse_stranger(Scorer(champion.model), dataset)
+    except ModelUnavailableError as error:
         # A champion that cannot even read today's columns must not block its successor.
-        return None, None, f"champion {champion.version} cannot answer: it takes {', '.join(sorted(gone))}"
+        return None, None, f"champion {champion.version} cannot answer these rows: {error}"
     model, rows = _fair_comparison(champion, dataset)
     if len(rows) < MINIMUM_COMPARED_ROWS:
         note = (
@@ -133,16 +134,23 @@ def _against(
     return gain, {"version": champion.version, "rows": len(rows), **metrics}, ""
 
 
-def _in_todays_classes(scorer: Scorer, score: Floats, dataset: PreparedDataset) -> Floats:
-    """Probabilities in the order of the dataset's classes; 0 for a class that is new since."""
+def _refuse_stranger(scorer: Scorer, dataset: PreparedDataset) -> None:
+    """Raises ModelUnavailableError for a model whose answers mean something else than the candidate's."""
+    gone = scorer.inputs.keys() - dataset.holdout_raw.keys()
+    if gone:
+        raise ModelUnavailableError(f"it takes {', '.join(sorted(gone))}")
     if scorer.task is not dataset.task:
         raise ModelUnavailableError(f"its task is {scorer.task}")
+    if scorer.task is Task.BINARY and scorer.classes[1] != dataset.classes[1]:
+        raise ModelUnavailableError(f"its positive class is {scorer.classes[1]!r}")
+
+
+def _in_todays_classes(scorer: Scorer, score: Floats, dataset: PreparedDataset) -> Floats:
+    """Probabilities in the order of the dataset's classes; 0 for a class that is new since."""
     if scorer.task is Task.MULTICLASS:
         places = {label: place for place, label in enumerate(scorer.classes)}
         unknown = np.zeros((len(score), 1))
         return np.hstack([score, unknown])[:, [places.get(label, -1) for label in dataset.classes]]
-    if scorer.task is Task.BINARY and scorer.classes[1] != dataset.classes[1]:
-        raise ModelUnavailableError(f"its positive class is {scorer.classes[1]!r}")
     return score
 
 

@@ -1,0 +1,61 @@
+"""Every example of JSON and TOML on a page is one, and definitions and requests are accepted by the code they show."""
+
+import json
+import tomllib
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from everloop.contracts.definition import Definition, load_definitions
+from everloop.errors import InvalidRowsError
+from everloop.features.compile import check_features
+from everloop.inference.records import parse_outcomes
+from everloop.inference.rows import parse_rows, to_columns
+from tests.docs.markdown import REPOSITORY, SHELLS, Snippet, blocks, commands, whole_definitions
+
+SHIPPED = list(load_definitions(REPOSITORY / "models"))
+
+
+def read_json(block: Snippet) -> Any:
+    return json.loads(block.text)
+
+
+def accepting(rows: list[dict[str, Any]]) -> list[Definition]:
+    """The shipped models that could answer these rows."""
+    found = []
+    for definition in SHIPPED:
+        try:
+            to_columns(rows, definition)
+        except InvalidRowsError:
+            continue
+        found.append(definition)
+    return found
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_a_toml_block_is_toml_and_a_whole_definition_is_valid(block: Snippet) -> None:
+    tomllib.loads(block.text)
+    for definition in whole_definitions(block):
+        check_features(definition)
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_a_json_block_is_json_and_a_request_is_accepted(block: Snippet) -> None:
+    document = read_json(block)
+    if "rows" in document:
+        for definition in SHIPPED:
+            parse_rows(document, definition)
+        assert accepting(document["rows"]), "no shipped model takes these rows"
+    if "outcomes" in document:
+        assert any(parse_outcomes(document, definition, now=datetime.now(UTC)) for definition in SHIPPED)
+
+
+@pytest.mark.parametrize("block", blocks(*SHELLS), ids=str)
+def test_a_row_that_a_command_predicts_is_one_of_its_model(block: Snippet) -> None:
+    definitions = {definition.name: definition for definition in [*SHIPPED, *whole_definitions()]}
+    for command in commands(block):
+        match command:
+            case ["everloop", "predict", name, text, *_] if not text.startswith("@"):
+                rows = json.loads(text)
+                to_columns(rows if isinstance(rows, list) else [rows], definitions[name])
