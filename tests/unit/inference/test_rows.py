@@ -151,7 +151,7 @@ def test_a_stranger_s_endless_name_is_cut() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (None, "expected {\"rows\": [{"measured_at": …, "pump": …}, …]}, got None"),
+        (None, 'expected {"rows": [{"measured_at": …, "pump": …}, …]}, got None'),
         ([], "got a JSON array"),
         ({}, "got a JSON object"),
         ({"rows": {}}, "got a JSON object"),
