@@ -29,12 +29,6 @@ IN_PROSE = [
     if span.text.startswith(tuple(f"{name} " for name in OURS))
     for command in split(span.text)
 ]
-IN_SOURCES = [
-    pytest.param(command, id=f"{block}: {' '.join(command)}")
-    for block in blocks(*SHELLS)
-    for command in commands(block)
-    if Path(command[0]).name.startswith("python")
-]
 
 
 def command_line() -> Any:
@@ -75,13 +69,6 @@ def test_a_command_in_the_text_exists_with_its_options(command: list[str]) -> No
     assert name in known
     options = {option for parameter in known[name].params for option in parameter.opts} | {"--help"}
     assert {word.split("=")[0] for word in arguments if word.startswith("-")} <= options
-
-
-@pytest.mark.parametrize("command", IN_SOURCES)
-def test_a_script_or_module_that_python_is_told_to_run_exists(command: list[str]) -> None:
-    arguments = [word for word in command[1:] if not word.startswith("-")]
-    as_path = arguments[0].replace(".", "/") if "-m" in command else arguments[0].removesuffix(".py")
-    assert (REPOSITORY / as_path).is_dir() or (REPOSITORY / f"{as_path}.py").exists() or "-m" in command
 
 
 @pytest.mark.parametrize("name", command_line().commands)
