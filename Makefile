@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.synced
+PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
@@ -46,10 +47,11 @@ format: $(STAMP) ## Format the code and mend what can be mended
 	ruff check --fix .
 
 test: $(STAMP) node_modules/.stamp ## All tests
-	pytest
+	pytest -m "not server" $(PARALLEL)
+	pytest -m server
 
 test-fast: $(STAMP) ## The tests that need no server and no network
-	pytest -m "not server and not slow and not network"
+	pytest -m "not server and not slow and not network" $(PARALLEL)
 
 bench: $(STAMP) ## Measure, with ratios side by side
 	for script in benchmarks/*.py; do PYTHONPATH=. python $$script || exit 1; done

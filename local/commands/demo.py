@@ -1,7 +1,6 @@
 """`everloop demo`: the whole loop on real flights, told as it happens."""
 
 import json
-import math
 import shutil
 import socket
 import time
@@ -113,7 +112,7 @@ def _print_end(report: dict[str, Any], path: Path, keep: bool, project: Project)
             for month in report["months"]
         ],
     )
-    if not math.isnan(report["rollback_effective_s"]):
+    if report["rollback_effective_s"] is not None:
         stdout.print(
             f"\nrollback answered after {report['rollback_effective_s']:.2f} s, "
             f"promotion after {report['promote_effective_s']:.2f} s"

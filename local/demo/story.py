@@ -1,6 +1,5 @@
 """The demo: train on January and February, then live from March to August, one month after the other."""
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -52,8 +51,9 @@ class Month:
 @dataclass
 class Report:
     months: list[Month] = field(default_factory=list)
-    rollback_effective_s: float = math.nan
-    promote_effective_s: float = math.nan
+    rollback_effective_s: float | None = None
+    promote_effective_s: float | None = None
+    """None when nothing was ever promoted over the first version."""
     predictions: int = 0
     outcomes: int = 0
     seconds: float = 0.0

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from everloop.contracts.definition import Definition, parse_definition
-
 REPOSITORY = Path(__file__).parents[2]
-PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *(REPOSITORY / "docs").rglob("*.md")])
+README = REPOSITORY / "README.md"
+PAGES = sorted([README, REPOSITORY / "CHANGELOG.md", *(REPOSITORY / "docs").rglob("*.md")])
 SHELLS = frozenset({"bash", "console", "sh", "shell"})
 
 _FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *``` *$", re.MULTILINE | re.DOTALL)
@@ -38,10 +37,11 @@ def blocks(*languages: str) -> list[Snippet]:
     return [block for page in PAGES for block in _blocks(page, page.read_text("utf-8")) if block.language in languages]
 
 
-def whole_definitions(*among: Snippet) -> list[Definition]:
-    """The definitions of models among these TOML blocks, or among all; raises DefinitionError for a wrong one."""
-    documents = [(block.text, tomllib.loads(block.text)) for block in among or blocks("toml")]
-    return [parse_definition(text, source=f"{raw['name']}.toml") for text, raw in documents if "task" in raw]
+def whole_definitions(*pages: Path) -> dict[str, str]:
+    """The TOML of the definitions of models on these pages, or on all, by their names."""
+    texts = [block.text for block in blocks("toml") if not pages or block.page in pages]
+    documents = [(text, tomllib.loads(text)) for text in texts]
+    return {raw["name"]: text for text, raw in documents if "task" in raw}
 
 
 def spans() -> list[Snippet]:

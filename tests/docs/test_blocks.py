@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.definition import Definition, load_definitions
+from everloop.contracts.definition import Definition, load_definitions, parse_definition
 from everloop.errors import InvalidRowsError
 from everloop.features.compile import check_features
 from everloop.inference.records import parse_outcomes
@@ -17,8 +17,8 @@ from tests.docs.markdown import REPOSITORY, SHELLS, Snippet, blocks, commands, w
 SHIPPED = list(load_definitions(REPOSITORY / "models"))
 
 
-def read_json(block: Snippet) -> Any:
-    return json.loads(block.text)
+def definition_on_a_page(name: str) -> Definition:
+    return parse_definition(whole_definitions()[name], source=f"{name}.toml")
 
 
 def accepting(rows: list[dict[str, Any]]) -> list[Definition]:
@@ -34,15 +34,18 @@ def accepting(rows: list[dict[str, Any]]) -> list[Definition]:
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
-def test_a_toml_block_is_toml_and_a_whole_definition_is_valid(block: Snippet) -> None:
+def test_a_toml_block_is_toml(block: Snippet) -> None:
     tomllib.loads(block.text)
-    for definition in whole_definitions(block):
-        check_features(definition)
+
+
+@pytest.mark.parametrize("name", whole_definitions())
+def test_a_definition_on_a_page_is_valid(name: str) -> None:
+    check_features(definition_on_a_page(name))
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
 def test_a_json_block_is_json_and_a_request_is_accepted(block: Snippet) -> None:
-    document = read_json(block)
+    document = json.loads(block.text)
     if "rows" in document:
         for definition in SHIPPED:
             parse_rows(document, definition)
@@ -53,7 +56,8 @@ def test_a_json_block_is_json_and_a_request_is_accepted(block: Snippet) -> None:
 
 @pytest.mark.parametrize("block", blocks(*SHELLS), ids=str)
 def test_a_row_that_a_command_predicts_is_one_of_its_model(block: Snippet) -> None:
-    definitions = {definition.name: definition for definition in [*SHIPPED, *whole_definitions()]}
+    definitions = {definition.name: definition for definition in SHIPPED}
+    definitions |= {name: definition_on_a_page(name) for name in whole_definitions()}
     for command in commands(block):
         match command:
             case ["everloop", "predict", name, text, *_] if not text.startswith("@"):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from local.loop import Loop
+from tests.docs.markdown import README, whole_definitions
 from tests.e2e.clouds import deployed_loop
 from tests.e2e.pumps import write_definition
 
@@ -25,13 +26,19 @@ MODELS = MappingProxyType(
 
 
 @pytest.fixture(scope="session")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
-    folder = tmp_path_factory.mktemp("cloud")
-    definitions = folder / "models"
+def cloud_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cloud")
+
+
+@pytest.fixture(scope="session")
+def loop(cloud_folder: Path) -> Iterator[Loop]:
+    definitions = cloud_folder / "models"
     definitions.mkdir()
     for name, changes in MODELS.items():
         write_definition(definitions, name, changes)
-    with deployed_loop(folder, definitions) as deployed:
+    for name, text in whole_definitions(README).items():
+        (definitions / f"{name}.toml").write_text(text, "utf-8")
+    with deployed_loop(cloud_folder, definitions) as deployed:
         yield deployed
 
 

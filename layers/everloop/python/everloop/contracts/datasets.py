@@ -23,11 +23,6 @@ class DatasetManifest(Contract):
     batches: tuple[DatasetBatch, ...]
     rows: int
 
-    def split_id(self, seed: int, holdout: str) -> str:
-        """Equal for two datasets that hold the same rows and split them alike, whenever they were asked for."""
-        rows = f"{[batch.batch_id for batch in self.batches]} {self.rows}"
-        return hashlib.sha256(f"{rows} {seed} {holdout}".encode()).hexdigest()[:16]
-
     @property
     def version(self) -> str:
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]

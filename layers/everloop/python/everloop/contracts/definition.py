@@ -198,6 +198,8 @@ class Definition(Contract):
         fallback = self.serving.fallback
         if fallback is not None and isinstance(fallback, str) != (self.task is Task.MULTICLASS):
             raise ValueError(f"serving.fallback {fallback!r}: a label for multiclass tasks, a number for the others")
+        if self.task is Task.BINARY and isinstance(fallback, int | float) and not 0 <= fallback <= 1:
+            raise ValueError(f"serving.fallback {fallback!r}: expected a probability from 0 to 1")
 
     @property
     def _learners(self) -> tuple[str, ...]:

@@ -63,7 +63,6 @@ class Predictor:
                 scorer = self._scorer(definition.name, version)
                 return _answer(scorer, columns, version, answered_by, "champion", failures=tuple(failures))
             except (ModelUnavailableError, StorageError, NotFoundError) as error:
-                self._scorers.pop((definition.name, version), None)
                 failures.append(error)
         return _constant(definition, columns, len(rows), tuple(failures))
 

@@ -1,5 +1,6 @@
 """Choose the accepted rows a run learns from, name them in a manifest, and bring them into typed arrays."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,7 +112,7 @@ def prepare(
         classes=classes,
         dataset_version=manifest.version,
         batches=[batch.batch_id for batch in manifest.batches],
-        split_id=manifest.split_id(definition.training.seed, definition.holdout.model_dump_json()),
+        split_id=_split_id(connection, definition),
         holdout_time=_column(connection, _epoch_sql(definition), np.float64)[-holdout_rows:],
         holdout_batch=_column(connection, _BATCH, np.int64)[-holdout_rows:],
         number_names=list(compiled.numbers),
@@ -138,6 +139,15 @@ def training_profile(connection: duckdb.DuckDBPyConnection, compiled: CompiledFe
         if compiled.raw_columns[name] is not ColumnType.TIMESTAMP
     }
     return Profile.of(columns, centres_of(columns))
+
+
+def _split_id(connection: duckdb.DuckDBPyConnection, definition: Definition) -> str:
+    """Follows from the rows (their moments, batches, targets) and from how they are split, not from their columns."""
+    names = [name for name in (definition.data.timestamp, definition.data.target) if name]
+    key = ", ".join([*map(identifier, names), _BATCH])
+    rows = connection.execute(f"select count(*), sum(hash({key})::hugeint) from {ROWS_TABLE}").fetchone()
+    split = f"{rows} {definition.training.seed} {definition.holdout.model_dump_json()}"
+    return hashlib.sha256(split.encode()).hexdigest()[:16]
 
 
 def _model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compiled: CompiledFeatures) -> Inputs:

@@ -1,0 +1,153 @@
+"""What the README tells a newcomer to type, typed; and what every command prints for a model that lives."""
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from local import cli
+from local.loop import Loop
+from tests.docs.markdown import README, SHELLS, blocks, commands
+
+pytestmark = pytest.mark.server
+
+MODEL = "churn"
+FILE = "customers.csv"
+TYPED = [
+    command
+    for block in blocks(*SHELLS)
+    for command in commands(block)
+    if block.page == README and command[0] == "everloop" and MODEL in command
+]
+
+
+def write_customers(path: Path) -> None:
+    """Expensive plans lose young customers; one row is not readable as the README's definition says."""
+    chance = random.Random(1)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["age", "plan", "monthly_fee", "churned"])
+        rows.writerow(["old", "pro", 29, "true"])
+        for _ in range(800):
+            age, plan = chance.randint(18, 80), chance.choice(["basic", "plus", "pro"])
+            fee = {"basic": 9, "plus": 19, "pro": 29}[plan]
+            rows.writerow([age, plan, fee, str(chance.random() < fee / 40 * (1 - age / 100)).lower()])
+
+
+@pytest.fixture(scope="module")
+def environment(loop: Loop, cloud_folder: Path) -> dict[str, str]:
+    return {"EVERLOOP_HOME": str(cloud_folder / "home"), "EVERLOOP_TARGET": "local"}
+
+
+@pytest.fixture(scope="module")
+def typed(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each command of the README printed, by its first word; all in the order of the page."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    write_customers(folder / FILE)
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    printed = {}
+    for command in TYPED:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={"PATH": programs, "HOME": str(folder), **environment},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        printed[command[1]] = done.stdout
+    return printed
+
+
+@pytest.fixture
+def run(typed: dict[str, str], environment: dict[str, str]) -> Callable[..., Any]:
+    """`everloop …` in this process, after the README was typed."""
+    return lambda *arguments: CliRunner().invoke(cli.app, arguments, env=environment)
+
+
+def test_the_readme_leads_from_a_file_to_an_answer(typed: dict[str, str]) -> None:
+    assert list(typed) == ["upload", "train", "predict"]
+    assert "801 delivered = 800 accepted + 1 quarantined + 0 duplicates" in typed["upload"]
+    assert "promoted version 1" in typed["train"]
+    assert "model" in typed["predict"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["status"], "local cloud, pid"),
+        (["models"], MODEL),
+        (["versions", MODEL], "champion"),
+        (["batches", MODEL], FILE),
+        (["quarantine", MODEL], "wrong_type"),
+        (["datasets", MODEL], "800"),
+        (["history", MODEL], "promote"),
+        (["card", MODEL, "1"], MODEL),
+        (["monitor", MODEL], "verdict"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_is_there_is_shown_as_text_and_as_json(run: Callable[..., Any], arguments: list[str], words: str) -> None:
+    shown = run(*arguments)
+    assert shown.exit_code == 0, shown.output
+    assert words in shown.stdout
+    if arguments[0] != "card":
+        json.loads(run(*arguments, "--json").stdout)
+
+
+def test_quarantined_rows_of_a_batch_are_shown_with_their_reasons(run: Callable[..., Any]) -> None:
+    [problem] = json.loads(run("quarantine", MODEL, "--json").stdout)["problems"]
+    shown = json.loads(run("quarantine", MODEL, problem["batch_id"], "--json").stdout)
+    [row] = shown["rows"]
+    assert (row["age"], row["plan"]) == ("old", "pro")
+    assert "wrong_type" in str(row["_reasons"])
+
+
+def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
+    row = json.dumps({"age": 20, "plan": "pro", "monthly_fee": 29})
+    [prediction] = json.loads(run("predict", MODEL, row, "--version", "1", "--json").stdout)["predictions"]
+    assert run("outcome", MODEL, prediction["prediction_id"], "true").stdout == "recorded\n"
+    checks = json.loads(run("monitor", MODEL, "--check", "--at", "2026-01-01T00:00:00Z", "--json").stdout)
+    assert [check["verdict"] for check in checks] == ["too-few-rows"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rollback", MODEL], "version 1 is its first champion (HTTP 409)"),
+        (["promote", MODEL, "9"], "has no version 9; there are: 1 (HTTP 404)"),
+        (["upload", MODEL, "nowhere.csv"], "nowhere.csv is not a file"),
+        (["train", "chrun"], "no model is called 'chrun'"),
+        (["predict", MODEL, "{age: 41}"], "expected JSON such as"),
+        (["predict", MODEL, '{"age": "old"}'], "row 0, age: expected number, got 'old'"),
+        (["quarantine", MODEL, "0000"], "has no quarantined row"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_done_is_said_in_one_line_or_two(
+    typed: dict[str, str], environment: dict[str, str], tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    program = Path(sys.executable).parent / "everloop"
+    done = subprocess.run(
+        [str(program), *arguments],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environment},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") <= 2
