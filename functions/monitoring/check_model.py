@@ -6,7 +6,7 @@ from typing import Any
 
 from everloop.adapters.definitions import load_definition
 from everloop.adapters.event_bus import EventBridgeBus
-from everloop.adapters.observability import count, logger
+from everloop.adapters.observability import annotate_trace, count, logger
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
 from everloop.monitoring.check import ModelChecker
@@ -29,6 +29,7 @@ def checker() -> ModelChecker:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    annotate_trace(model=event["model"])
     definition = load_definition(event["model"])
     check = checker().check(definition, datetime.fromisoformat(event["scheduled_time"]))
     logger.info("checked", extra={"model": check.model, "verdict": check.verdict, "reasons": check.reasons})

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.contracts.registry import TrainingRequest
 from everloop.settings import EvaluateCandidateSettings
@@ -22,6 +23,7 @@ def parts() -> tuple[S3ObjectStore, ModelRegistry]:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    annotate_trace(model=event["model"], run_id=event["run_id"])
     lake, registry = parts()
     definition = load_definition(event["model"])
     work = WorkStore(lake, event["model"], event["run_id"])

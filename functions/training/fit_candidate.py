@@ -6,6 +6,7 @@ from typing import Any
 import onnx
 
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.settings import FitCandidateSettings
 from everloop.stores.work import WorkStore
@@ -20,6 +21,7 @@ def lake() -> S3ObjectStore:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    annotate_trace(model=event["model"], run_id=event["run_id"])
     definition = load_definition(event["model"])
     work = WorkStore(lake(), event["model"], event["run_id"])
     best = best_trial(event["trials"], definition.metric)

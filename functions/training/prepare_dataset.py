@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
@@ -24,6 +25,7 @@ def lake() -> S3ObjectStore:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    annotate_trace(model=event["model"], run_id=event["run_id"])
     request = TrainingRequest.model_validate(event)
     definition = load_definition(request.model)
     batches = BatchStore(lake())

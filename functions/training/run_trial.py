@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.settings import RunTrialSettings
 from everloop.stores.work import WorkStore
@@ -18,6 +19,7 @@ def lake() -> S3ObjectStore:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    annotate_trace(model=event["model"], run_id=event["run_id"])
     work = WorkStore(lake(), event["model"], event["run_id"])
     trial = event["trial"]
     name = f"trials/{trial['trial']}.json"

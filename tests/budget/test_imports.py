@@ -11,6 +11,7 @@ import pytest
 
 from infra.config import REPOSITORY
 
+pytestmark = pytest.mark.slow
 HANDLERS = sorted((REPOSITORY / "functions").glob("*/*.py"))
 PREDICT_BUDGET_S = 3.0
 ATTEMPTS = 3

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from infra.config import REPOSITORY
 from tests.infra.templates import STACKS, Assembly
 
@@ -18,6 +20,7 @@ def test_cdk_nag_finds_nothing_that_is_not_accepted_with_a_reason(assembly: Asse
         assert len(accepted["reason"].split()) > 5, accepted["ruleName"]
 
 
+@pytest.mark.slow
 def test_cfn_lint_finds_nothing(assembly: Assembly) -> None:
     templates = [str(assembly.folder / f"{name}.template.json") for name in STACKS]
     linter = Path(sys.executable).with_name("cfn-lint")

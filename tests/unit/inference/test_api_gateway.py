@@ -103,7 +103,7 @@ def test_very_many_strange_columns_are_refused_without_comparing_each() -> None:
     row = ", ".join(f'"column number {number}": 1' for number in range(200_000))
     status, document = send(f'{{"rows": [{{{row}}}]}}')
     assert status == 422
-    assert document["detail"].startswith("200002 values do not fit")
+    assert document["detail"].startswith("200002 value(s) do not fit")
 
 
 @pytest.mark.parametrize("cell", ['"pressure": "\\ud800"', '"\\ud800": 1', '"pump": "\\ud800"', '"kind": "\\u0000"'])

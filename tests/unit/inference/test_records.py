@@ -146,11 +146,11 @@ def test_what_is_parsed_can_be_sent() -> None:
     ("entry", "column", "expected"),
     [
         (7, "", "an object"),
-        ({"prediction_id": "a"}, "actual", "boolean, as the target column is"),
-        ({"prediction_id": "a", "actual": "yes"}, "actual", "boolean, as the target column is"),
-        ({"prediction_id": "a", "actual": float("nan")}, "actual", "boolean, as the target column is"),
-        ({"prediction_id": "a", "actual": 10**400}, "actual", "boolean, as the target column is"),
-        ({"prediction_id": "a", "actual": []}, "actual", "boolean, as the target column is"),
+        ({"prediction_id": "a"}, "actual", "true or false, 1 or 0"),
+        ({"prediction_id": "a", "actual": "yes"}, "actual", "true or false, 1 or 0"),
+        ({"prediction_id": "a", "actual": float("nan")}, "actual", "true or false, 1 or 0"),
+        ({"prediction_id": "a", "actual": 10**400}, "actual", "true or false, 1 or 0"),
+        ({"prediction_id": "a", "actual": []}, "actual", "true or false, 1 or 0"),
         ({"actual": 1}, "prediction_id", "the id of a prediction"),
         ({"prediction_id": "", "actual": 1}, "prediction_id", "the id of a prediction"),
         ({"prediction_id": "x" * 129, "actual": 1}, "prediction_id", "the id of a prediction"),
@@ -176,12 +176,12 @@ def test_a_wrong_outcome_is_named(entry: Any, column: str, expected: str) -> Non
 @pytest.mark.parametrize("actual", [1, True, "", None, "\ud800"])
 def test_a_textual_target_takes_text_alone(actual: Any) -> None:
     definition = example(Task.MULTICLASS)
-    assert problem({"prediction_id": "a", "actual": actual}, definition)["expected"].startswith("category")
+    assert problem({"prediction_id": "a", "actual": actual}, definition)["expected"].startswith(("category", "text"))
     assert outcomes({"prediction_id": "a", "actual": "ž"}, definition=definition).records[0].actual == "ž"
 
 
 def test_every_wrong_outcome_is_named_and_none_is_recorded() -> None:
-    with pytest.raises(InvalidRowsError, match="2 outcomes cannot be recorded") as caught:
+    with pytest.raises(InvalidRowsError, match=r"2 outcome\(s\) cannot be recorded") as caught:
         outcomes({"prediction_id": "a", "actual": 1}, 7, {"prediction_id": "b"})
     assert [told["row"] for told in caught.value.problems] == [1, 2]
 

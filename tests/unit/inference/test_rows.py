@@ -57,7 +57,7 @@ def test_null_and_absent_are_nan_or_empty_text(absent: bool) -> None:
     ("column", "value", "expected", "got"),
     [
         ("pressure", "81.5", "number", "'81.5'"),
-        ("pressure", True, "number", "True"),
+        ("pressure", True, "number", "true"),
         ("pressure", [1], "number", "a JSON array"),
         ("pressure", {}, "number", "a JSON object"),
         ("pressure", -0.5, "number >= 0", "-0.5"),
@@ -68,7 +68,7 @@ def test_null_and_absent_are_nan_or_empty_text(absent: bool) -> None:
         ("starts", 2**63, "an integer from -2^63 to 2^63", "9223372036854775808"),
         ("starts", 1e300, "an integer from -2^63 to 2^63", "1e+300"),
         ("starts", -1, "integer >= 0", "-1"),
-        ("starts", None, "integer, not null", "None"),
+        ("starts", None, "integer, not null", "null"),
         ("outdoors", 1, "true or false", "1"),
         ("outdoors", "true", "true or false", "'true'"),
         ("kind", "diagonal", "one of axial, radial, Zahnrad-Ölpumpe", "'diagonal'"),
@@ -92,7 +92,7 @@ def test_null_and_absent_are_nan_or_empty_text(absent: bool) -> None:
             "'9999-12-31T23:59:59.999999Z'",
         ),
         ("measured_at", "", "timestamp such as 2026-01-31T12:00:00Z", "''"),
-        ("measured_at", None, "timestamp, not null", "None"),
+        ("measured_at", None, "timestamp, not null", "null"),
     ],
 )
 def test_a_wrong_cell_is_named_with_what_was_expected_and_what_came(
@@ -139,7 +139,9 @@ def test_a_whole_row_of_the_training_file_may_be_sent_back() -> None:
 
 def test_of_very_many_problems_the_first_are_shown_and_all_are_counted() -> None:
     rows = [pump_row(pressure="x", **{f"stranger {number}": 1 for number in range(500)}) for _ in range(20)]
-    with pytest.raises(InvalidRowsError, match=r"^10020 values do not fit the definition of 'pump-failure'") as caught:
+    with pytest.raises(
+        InvalidRowsError, match=r"^10020 value\(s\) do not fit the definition of 'pump-failure'"
+    ) as caught:
         to_columns(rows, DEFINITION)
     assert len(caught.value.problems) == MAXIMUM_PROBLEMS
 
@@ -151,7 +153,7 @@ def test_a_stranger_s_endless_name_is_cut() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (None, 'expected {"rows": [{"measured_at": …, "pump": …}, …]}, got None'),
+        (None, 'expected {"rows": [{"measured_at": …, "pump": …}, …]}, got null'),
         ([], "got a JSON array"),
         ({}, "got a JSON object"),
         ({"rows": {}}, "got a JSON object"),

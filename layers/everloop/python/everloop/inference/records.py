@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from everloop.contracts.definition import Column, ColumnType, Definition
+from everloop.contracts.definition import Column, ColumnType, Definition, Task
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
 from everloop.errors import InvalidRowsError, MalformedBodyError
-from everloop.inference.rows import is_unicode, parse_moment
+from everloop.inference.rows import is_unicode, parse_moment, read_cell
 
 if TYPE_CHECKING:  # at run time it would bring onnxruntime, which recording an outcome does not need
     from everloop.inference.predictor import Answer
@@ -64,14 +64,13 @@ def parse_outcomes(body: Any, definition: Definition, *, now: datetime) -> Outco
         )
     records: list[OutcomeRecord] = []
     problems: list[dict[str, Any]] = []
-    target = definition.columns[definition.data.target]
     for index, outcome in enumerate(outcomes):
         try:
-            records.append(_outcome(outcome, target, now))
+            records.append(_outcome(outcome, definition, now))
         except _WrongOutcome as error:
             problems.append({"row": index, "column": error.field, "expected": error.expected, "got": error.got})
     if problems:
-        raise InvalidRowsError(f"{len(problems)} outcomes cannot be recorded", problems)
+        raise InvalidRowsError(f"{len(problems)} outcome(s) cannot be recorded", problems)
     return OutcomesMessage(model=definition.name, records=tuple(records))
 
 
@@ -81,7 +80,7 @@ class _WrongOutcome(Exception):
         self.field, self.expected, self.got = field, expected, repr(got)[:80]
 
 
-def _outcome(outcome: Any, target: Column, now: datetime) -> OutcomeRecord:
+def _outcome(outcome: Any, definition: Definition, now: datetime) -> OutcomeRecord:
     if not isinstance(outcome, dict):
         raise _WrongOutcome("", "an object", outcome)
     unknown = outcome.keys() - {"prediction_id", "actual", "observed_at"}
@@ -92,18 +91,23 @@ def _outcome(outcome: Any, target: Column, now: datetime) -> OutcomeRecord:
         raise _WrongOutcome("prediction_id", "the id of a prediction", prediction_id)
     return OutcomeRecord(
         prediction_id=prediction_id,
-        actual=_actual(outcome.get("actual"), target),
+        actual=_actual(outcome.get("actual"), definition),
         observed_at=_moment(outcome.get("observed_at"), now),
     )
 
 
-def _actual(value: Any, target: Column) -> float | str:
-    if target.type.is_textual:
-        if isinstance(value, str) and value and is_unicode(value):
-            return value
-    elif isinstance(value, bool | int | float) and abs(value) <= 1e300 and not math.isnan(value):
-        return float(value)
-    raise _WrongOutcome("actual", f"{target.type}, as the target column is", value)
+def _actual(value: Any, definition: Definition) -> float | str:
+    """Judged as a cell of the target column is, so that no outcome can spoil a metric."""
+    target = definition.columns[definition.data.target].model_copy(update={"nullable": False})
+    if definition.task is Task.BINARY and not target.type.is_textual:
+        if isinstance(value, bool | int | float) and value in (0, 1):
+            return float(value)
+        raise _WrongOutcome("actual", "true or false, 1 or 0", value)
+    try:
+        actual: float | str = read_cell(value, target)
+    except ValueError as error:
+        raise _WrongOutcome("actual", str(error), value) from error
+    return actual
 
 
 def _moment(value: Any, now: datetime) -> str:

@@ -57,9 +57,14 @@ def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Column
     if problems:
         problems.sort(key=lambda problem: problem["row"])
         raise InvalidRowsError(
-            f"{len(problems)} values do not fit the definition of {definition.name!r}", problems[:MAXIMUM_PROBLEMS]
+            f"{len(problems)} value(s) do not fit the definition of {definition.name!r}", problems[:MAXIMUM_PROBLEMS]
         )
     return columns
+
+
+def read_cell(value: Any, column: Column) -> Any:
+    """A JSON value as the column's arrays hold it; raises ValueError that says what was expected."""
+    return _READERS[column.type](value, column)
 
 
 def _unknown_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> list[dict[str, Any]]:
@@ -171,9 +176,9 @@ _JSON_NAMES: dict[type, str] = {dict: "object", list: "array"}
 
 
 def _shown(value: Any) -> str:
-    text = (
-        repr(value)
-        if isinstance(value, int | float | str | type(None))
-        else f"a JSON {_JSON_NAMES.get(type(value), 'value')}"
-    )
+    if isinstance(value, bool | type(None)):
+        return json.dumps(value)
+    if not isinstance(value, int | float | str):
+        return f"a JSON {_JSON_NAMES.get(type(value), 'value')}"
+    text = repr(value)
     return text if len(text) <= 80 else text[:77] + "…"

@@ -42,7 +42,9 @@ def write_staged_rows(upload: Path, target: Path, definition: Definition, *, fol
         except duckdb.Error as error:
             if _DISK_FULL in str(error):
                 raise
-            raise BatchRejectedError("unreadable_file", f"it looks like {kind}, but: {_first_line(error)}") from error
+            raise BatchRejectedError(
+                "unreadable_file", f"it looks like {kind}, but: {_first_line(error, plain)}"
+            ) from error
     if rows == 0:
         raise BatchRejectedError("no_rows", "expected at least one row below the column names, got none")
     return rows
@@ -64,5 +66,6 @@ def _check_columns(names: Sequence[str], definition: Definition) -> None:
         raise BatchRejectedError("missing_columns", missing)
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0]
+def _first_line(error: duckdb.Error, file: Path) -> str:
+    """Without the temporary path, which tells nobody anything."""
+    return str(error).splitlines()[0].replace(str(file), "the file")
