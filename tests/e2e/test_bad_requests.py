@@ -79,7 +79,7 @@ def test_a_request_that_cannot_be_read_is_answered_with_what_was_expected(
         ({**ROW, "outdoors": 1}, "outdoors", "true or false", "1"),
         ({**ROW, "kind": "hand"}, "kind", "one of axial, radial, Zahnrad-Ölpumpe", "'hand'"),
         ({**ROW, "measured_at": "soon"}, "measured_at", "timestamp such as 2026-01-31T12:00:00Z", "'soon'"),
-        (without("starts"), "starts", "integer, not null", "None"),
+        (without("starts"), "starts", "integer, not null", "null"),
         ({**ROW, "presure": 4}, "presure", "a declared column; did you mean 'pressure'?", "4"),
     ],
     ids=["type", "fraction", "minimum", "boolean", "category", "timestamp", "missing column", "unknown column"],
