@@ -26,7 +26,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's cloud running, to look around in it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Live through the flights of 2013: train, predict, watch, retrain, roll back. About two minutes."""
+    """Live through the flights of 2013: train, predict, watch, retrain, roll back. About three minutes."""
     from local.cloud import process
 
     here = Project.here()
