@@ -7,7 +7,7 @@ from typing import Any
 from everloop.adapters.api_gateway import api_handler, json_body, path_parameter, respond
 from everloop.adapters.definitions import load_definition
 from everloop.adapters.observability import count, logger
-from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.adapters.s3_objects import HURRIED, S3ObjectStore
 from everloop.adapters.sqs_queue import SqsQueue
 from everloop.adapters.system_clock import SystemClock
 from everloop.ids import new_id
@@ -23,7 +23,7 @@ def service() -> PredictionService:
     clock = SystemClock()
     return PredictionService(
         predictor=Predictor(
-            ModelRegistry(S3ObjectStore(settings.models_bucket)),
+            ModelRegistry(S3ObjectStore(settings.models_bucket, config=HURRIED)),
             clock,
             aliases_max_age=timedelta(seconds=settings.aliases_max_age_s),
         ),

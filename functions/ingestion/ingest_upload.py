@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from everloop.adapters.definitions import load_definition
+from everloop.adapters.definitions import known_models, load_definition
 from everloop.adapters.event_bus import EventBridgeBus
 from everloop.adapters.observability import count, logger
 from everloop.adapters.s3_objects import S3ObjectStore
@@ -30,7 +30,9 @@ def ingest_uploads(message: str) -> None:
     for upload in parse_created_objects(message):
         ingested = ingestion().ingest(upload)
         logger.info("upload ingested", extra={"key": upload.key, **ingested._asdict()})
-        count(f"Uploads{ingested.outcome.capitalize()}", model=ingested.model)
+        # The folder's name is the uploader's choice; as a dimension each invented one would be a metric to pay for.
+        model = ingested.model if ingested.model in known_models() else "unknown"
+        count(f"Uploads{ingested.outcome.capitalize()}", model=model)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import logger
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.sqs_records import handle_each
 from everloop.monitoring.log import Message, parse_message, write_messages
@@ -16,14 +17,22 @@ def log() -> PredictionLog:
     return PredictionLog(S3ObjectStore(LogPredictionsSettings.from_env().lake_bucket))
 
 
+def read(body: str) -> Message:
+    message = parse_message(body)
+    load_definition(message.model)  # a message of a model that is no longer deployed goes to the dead letters
+    return message
+
+
+def write_alone(body: str) -> None:
+    write_messages([read(body)], log(), load_definition)
+
+
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     messages: list[Message] = []
-
-    def take(body: str) -> None:
-        message = parse_message(body)
-        load_definition(message.model)  # a message of a model that is no longer deployed goes to the dead letters
-        messages.append(message)
-
-    response = handle_each(event, take)
-    write_messages(messages, log(), load_definition)
+    response = handle_each(event, lambda body: messages.append(read(body)))
+    try:
+        write_messages(messages, log(), load_definition)
+    except Exception:  # noqa: BLE001  # whatever it was: written one by one, only the messages that cause it come back
+        logger.exception("the batch cannot be written as a whole")
+        return handle_each(event, write_alone)
     return response

@@ -1,4 +1,4 @@
-"""Make the version that passed its gates the champion."""
+"""Make the version that passed its gates the champion, if it was judged against the present one."""
 
 from functools import cache
 from typing import Any
@@ -25,7 +25,7 @@ def operations() -> Operations:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    aliases = operations().promote_trained(
-        event["model"], event["version"], reason=event["reason"], run_id=event["run_id"]
+    promoted, aliases = operations().promote_trained(
+        event["model"], event["version"], against=event["against"], reason=event["reason"], run_id=event["run_id"]
     )
-    return {"champion": aliases.champion, "epoch": aliases.epoch}
+    return {"promoted": promoted, "champion": aliases.champion, "epoch": aliases.epoch}

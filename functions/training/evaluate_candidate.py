@@ -31,7 +31,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     candidate = Candidate.from_files(work.read)
     known = work.find("evaluation.json")
     if known is None:
-        evaluation = evaluate(candidate, dataset, definition, find_champion(registry, definition.name))
+        against = registry.aliases(definition.name).champion
+        champion = find_champion(registry, definition.name, against)
+        evaluation = evaluate(candidate, dataset, definition, champion, against=against)
         work.write("evaluation.json", evaluation.to_json())
         known = work.read("evaluation.json")
     # NOTE: a repeated step measures another latency; the first judgement stands, and its files are all of one piece.
@@ -48,6 +50,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {
         "passed": evaluation.passed,
         "promotion": definition.promotion.mode,
+        "against": evaluation.metrics["against"],
         "gates": [gate.model_dump() for gate in evaluation.gates],
         "metrics": evaluation.metrics["candidate"],
     }

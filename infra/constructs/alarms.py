@@ -1,10 +1,10 @@
 """Alarms that reach a human: something was lost, something fails, something is slow."""
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk.aws_apigateway import RestApi
 from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, IMetric, TreatMissingData
 from aws_cdk.aws_cloudwatch_actions import SnsAction
-from aws_cdk.aws_iam import ServicePrincipal
+from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
 from aws_cdk.aws_kms import Key
 from aws_cdk.aws_sns import Topic
 from aws_cdk.aws_stepfunctions import StateMachine
@@ -30,8 +30,15 @@ class Alarms(Construct):
             enable_key_rotation=True,
             removal_policy=config.removal_policy,
         )
-        key.grant_encrypt_decrypt(ServicePrincipal("cloudwatch.amazonaws.com"))
+        cloudwatch = ServicePrincipal(
+            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        )
+        key.grant_encrypt_decrypt(cloudwatch)
         self.topic = Topic(self, "Topic", display_name="Everloop alarms", master_key=key, enforce_ssl=True)
+        # A policy of one's own, as enforce_ssl makes it, replaces the default one that lets CloudWatch publish.
+        self.topic.add_to_resource_policy(
+            PolicyStatement(actions=["sns:Publish"], principals=[cloudwatch], resources=[self.topic.topic_arn])
+        )
         self.all: list[Alarm] = []
 
     def on_dead_letters(self, *queues: DeadLetterQueue) -> None:
@@ -53,12 +60,14 @@ class Alarms(Construct):
             )
 
     def on_failed_runs(self, training: StateMachine) -> None:
-        self._above(
-            0,
-            training.metric_failed(period=PERIOD, statistic="Sum"),
-            "TrainingFailed",
-            "A training run failed; the champion stays as it is. The run's report names the reason.",
-        )
+        ends = {
+            "TrainingFailed": (training.metric_failed, "failed: its report names the reason"),
+            "TrainingTimedOut": (training.metric_timed_out, "took too long and left no report: look at its execution"),
+            "TrainingAborted": (training.metric_aborted, "was stopped and left no report: look at its execution"),
+        }
+        for name, (metric, what) in ends.items():
+            told = f"A training run {what}. The champion stays as it is."
+            self._above(0, metric(period=PERIOD, statistic="Sum"), name, told)
 
     def on_failing_answers(self, api: RestApi) -> None:
         self._above(

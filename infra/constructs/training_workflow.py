@@ -45,8 +45,8 @@ TASK_OVERHEAD_S = 30
 """On top of a function's own timeout: a task's time counts cold starts and the invocation itself."""
 
 MAX_TRIALS_AT_ONCE = 4
-RUN_TIMEOUT = Duration.hours(12)
-"""200 trials, the most a definition may ask for, at 4 at once and 14 minutes each."""
+RUN_TIMEOUT = Duration.hours(24)
+"""200 trials, the most a definition may ask for, take 12.5 hours at 4 at once and 15 minutes each; and retries."""
 
 RUN = {"model": JsonPath.string_at("$.model"), "run_id": JsonPath.string_at("$.run_id")}
 
@@ -94,18 +94,24 @@ class TrainingWorkflow(Construct):
             {
                 **RUN,
                 "version": JsonPath.number_at("$.registration.version"),
+                "against": JsonPath.object_at("$.evaluation.against"),
                 "reason": JsonPath.string_at("$.reason"),
             },
             "$.promotion",
         )
         done = Succeed(self, "Done")
 
+        registered = self._finish("registered").next(done)
         promotion = (
             Choice(self, "PromoteNow?")
             .when(Condition.string_equals("$.evaluation.promotion", "automatic"), promote)
-            .otherwise(self._finish("registered").next(done))
+            .otherwise(registered)
         )
-        promote.next(self._finish("promoted").next(done))
+        promote.next(
+            Choice(self, "StillTheSameChampion?")
+            .when(Condition.boolean_equals("$.promotion.promoted", True), self._finish("promoted").next(done))
+            .otherwise(registered)
+        )
         gates = (
             Choice(self, "GatesPassed?")
             .when(Condition.boolean_equals("$.evaluation.passed", True), register.next(promotion))

@@ -20,6 +20,14 @@ def test_every_model_is_checked_as_often_as_its_definition_says(assembly: Assemb
     assert set(schedules) == {each.name for each in load_definitions(REPOSITORY / MODELS_DIR)}
 
 
+def test_alarms_may_reach_the_topic_they_send_to(assembly: Assembly) -> None:
+    (policy,) = (resource for _, resource in assembly.resources("AWS::SNS::TopicPolicy"))
+    (allowed,) = (each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow")
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert "aws:SourceAccount" in allowed["Condition"]["StringEquals"]
+
+
 def test_definitions_travel_as_a_package(assembly: Assembly) -> None:
     packages = list(assembly.folder.glob("asset.*/python/everloop_models"))
     assert len(packages) == 1
@@ -32,7 +40,8 @@ def test_every_function_and_every_dead_letter_queue_has_an_alarm(assembly: Assem
     metrics = [alarm.get("MetricName") for alarm in alarms.values()]
     assert metrics.count("Errors") == len(assembly.functions())
     assert metrics.count("ApproximateNumberOfMessagesVisible") == 5
-    assert {"ExecutionsFailed", "5XXError", "Duration"} <= set(metrics)
+    ends = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
+    assert ends | {"5XXError", "Duration"} <= set(metrics)
     for name, alarm in alarms.items():
         assert len(alarm["AlarmActions"]) == 1, name
         assert alarm["TreatMissingData"] == "notBreaching", name

@@ -39,7 +39,8 @@ def test_a_candidate_becomes_the_next_version_once_however_often_it_is_registere
 def test_the_version_of_a_run_becomes_champion_once(plant: Plant) -> None:
     register(plant.registry, MODEL, "run-1")
     for _ in range(2):
-        assert set_alias.lambda_handler(event("registry/set_alias.json"), None) == {"champion": 1, "epoch": 1}
+        told = set_alias.lambda_handler(event("registry/set_alias.json"), None)
+        assert told == {"promoted": True, "champion": 1, "epoch": 1}
     (change,) = plant.registry.aliases(MODEL).history
     assert change.by == f"run {event('registry/set_alias.json')['run_id']}"
     assert {told["type"] for told in plant.events()} == {"model.alias_changed"}

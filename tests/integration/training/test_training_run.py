@@ -52,7 +52,7 @@ def test_a_run_ends_with_a_champion_that_answers(prepared: Plant) -> None:
     assert state["evaluation"]["passed"], state["evaluation"]["gates"]
     assert state["evaluation"]["promotion"] == "automatic"
     state["registration"] = call(register_version, RUN)
-    state["promotion"] = call(set_alias, {**RUN, **state["registration"], "reason": state["reason"]})
+    state["promotion"] = call(set_alias, {**RUN, **state["registration"], "against": state["evaluation"]["against"], "reason": state["reason"]})
     assert call(finish_run, {**RUN, "status": "promoted", "state": state}) == {"status": "promoted", "version": 1}
     assert prepared.registry.aliases(MODEL).champion == 1
     assert prepared.registry.report(MODEL, RUN["run_id"]).metrics == state["evaluation"]["metrics"]
@@ -104,7 +104,7 @@ def test_the_sample_of_a_search_with_a_lost_trial_is_fitted(prepared: Plant) -> 
 def test_a_second_run_on_the_same_rows_does_not_beat_its_own_champion(prepared: Plant) -> None:
     trained(prepared)
     call(register_version, RUN)
-    call(set_alias, {**RUN, "version": 1, "reason": "first"})
+    call(set_alias, {**RUN, "version": 1, "against": None, "reason": "first"})
     again = {**REQUEST, "run_id": "run-2"}
     run = {"model": MODEL, "run_id": "run-2"}
     call(prepare_dataset, again)

@@ -80,7 +80,11 @@ def test_a_faulty_file_is_refused(world: World, reason: str, body: bytes | str) 
 
 
 def test_mixed_line_ends_are_refused(world: World) -> None:
-    assert world.upload(HEADER + "1,a,true\r\n2,b,false\n").reason == "unreadable_file"
+    ingested = world.upload(HEADER.replace("\n", "\r\n") + "1,a,true\r\n2,b,false\n")
+    assert ingested.reason == "unreadable_file"
+    assert ingested.detail == (
+        "line 3: expected CRLF at its end, as in the lines before, got LF; save the file with one kind of line end"
+    )
 
 
 def test_parquet_columns_that_differ_in_case_are_refused(world: World, tmp_path: Path) -> None:

@@ -89,16 +89,23 @@ def test_a_promotion_that_is_repeated_is_announced_again_and_recorded_once() -> 
     """The first attempt may have died between the swap and the event."""
     world = World().with_versions(1)
     for _ in range(2):
-        world.operations.promote_trained(MODEL, 1, reason="better", run_id="run-1")
+        world.operations.promote_trained(MODEL, 1, against=None, reason="better", run_id="run-1")
     assert world.aliases.epoch == 1
     assert [event.data for event in world.bus.events] == [world.bus.events[0].data] * 2
 
 
+def test_a_run_promotes_only_over_the_champion_it_was_judged_against() -> None:
+    world = World().with_versions(2)
+    promoted, _ = world.operations.promote_trained(MODEL, 1, against=None, reason="first", run_id="run-1")
+    overtaken, aliases = world.operations.promote_trained(MODEL, 2, against=None, reason="first", run_id="run-2")
+    assert (promoted, overtaken, aliases.champion) == (True, False, 1)
+
+
 def test_a_run_whose_promotion_is_delivered_again_does_not_undo_a_rollback() -> None:
     world = World().with_versions(2)
-    world.operations.promote_trained(MODEL, 1, reason="first", run_id="run-1")
-    world.operations.promote_trained(MODEL, 2, reason="better", run_id="run-2")
+    world.operations.promote_trained(MODEL, 1, against=None, reason="first", run_id="run-1")
+    world.operations.promote_trained(MODEL, 2, against=1, reason="better", run_id="run-2")
     world.operations.roll_back(MODEL, {}, by="ann")
-    world.operations.promote_trained(MODEL, 2, reason="better", run_id="run-2")
+    world.operations.promote_trained(MODEL, 2, against=1, reason="better", run_id="run-2")
     assert world.aliases.champion == 1
     assert ModelRegistry(world.store).aliases(MODEL).epoch == 3

@@ -83,8 +83,8 @@ def test_a_new_champion_after_a_rollback_rolls_back_to_what_it_replaced() -> Non
 
 def test_a_repeated_delivery_does_not_undo_a_rollback() -> None:
     aliases = rolled_back(promoted(1, 2))
-    assert promote_once(aliases, 2, at=NOW, reason="better", by="run 1") == aliases
-    assert promote_once(aliases, 2, at=NOW, reason="better", by="run 2").champion == 2
+    assert promote_once(aliases, 2, against=1, at=NOW, reason="better", by="run 1") == aliases
+    assert promote_once(aliases, 2, against=1, at=NOW, reason="better", by="run 2").champion == 2
 
 
 def test_the_history_says_what_was_live_at_any_moment() -> None:

@@ -211,7 +211,7 @@ def test_the_champion_is_read_with_all_that_a_comparison_needs() -> None:
     files = {**version_files("run-1"), "judged.onnx": b"judged", "lineage.json": b'{"split_id": "s"}'}
     registry.register("example", "run-1", files, now=NOW)
     registry.change_aliases("example", lambda aliases: promote(aliases, 1, at=NOW, reason="", by="run"))
-    found = find_champion(registry, "example")
+    found = find_champion(registry, "example", 1)
     assert found == Champion(1, files["model.onnx"], b"judged", {"split_id": "s"})
 
 
@@ -223,4 +223,4 @@ def test_without_a_champion_that_is_whole_anything_sound_is_better(damage: str) 
     if damage != "none is promoted":
         registry.change_aliases("example", lambda aliases: promote(aliases, 1, at=NOW, reason="", by="run"))
     store.objects.pop(f"example/versions/1/{damage}", None)
-    assert find_champion(registry, "example") is None
+    assert find_champion(registry, "example", None if damage == "none is promoted" else 1) is None

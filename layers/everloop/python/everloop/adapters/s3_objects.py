@@ -21,13 +21,15 @@ _BUSY = "ConditionalRequestConflict"
 """S3 answers 409 while another conditional write of the key is under way: neither won nor lost, ask again."""
 _BUSY_ATTEMPTS = 20
 
+PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=30)
+HURRIED = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=1, read_timeout=2)
+"""For answers that somebody waits for: a fallback now is better than the model in a minute."""
+
 
 class S3ObjectStore:
-    def __init__(self, bucket: str, client: "S3Client | None" = None) -> None:
+    def __init__(self, bucket: str, client: "S3Client | None" = None, *, config: Config = PATIENT) -> None:
         self.bucket = bucket
-        self._client = client or boto3.client(
-            "s3", config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=30)
-        )
+        self._client = client or boto3.client("s3", config=config)
 
     def get(self, key: str) -> StoredObject:
         try:

@@ -67,7 +67,7 @@ class Gate(Contract):
 
 
 class RunReport(Contract):
-    """How a training run ended; every run has one, whatever happened."""
+    """How a training run ended; only one that was aborted or timed out as a whole has none."""
 
     model: str
     run_id: str

@@ -85,9 +85,9 @@ class Predictor:
         try:
             aliases = self._registry.aliases(model)
         except (ModelUnavailableError, StorageError):
-            if known:  # S3 is away or the file is damaged: yesterday's champion is a better answer than none
-                return known[1]
-            raise
+            if known is None:
+                raise
+            aliases = known[1]  # S3 is away or the file is damaged: yesterday's champion is a better answer than none
         self._aliases[model] = now, aliases
         return aliases
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from everloop.contracts.registry import Aliases, TrainingRequest
 from everloop.errors import MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
-from everloop.registry.promotion import promote, promote_once, roll_back
+from everloop.registry.promotion import promote, promote_once, roll_back, was_promoted
 from everloop.stores.registry import ModelRegistry
 
 Change = Callable[..., Aliases]
@@ -41,14 +42,22 @@ class Operations:
         reason = fields.get("reason", "promoted by an operator")
         return self._set_champion(promote, model, fields["version"], reason=reason, by=by).model_dump(mode="json")
 
-    def promote_trained(self, model: str, version: int, *, reason: str, run_id: str) -> Aliases:
-        """The end of a training run; repeated, it does not undo a rollback that came in between."""
-        return self._set_champion(promote_once, model, version, reason=reason, by=f"run {run_id}")
+    def promote_trained(
+        self, model: str, version: int, *, against: int | None, reason: str, run_id: str
+    ) -> tuple[bool, Aliases]:
+        """The end of a training run: promote, unless the champion is no longer the one it was judged `against`.
+
+        Repeated, it does not undo a rollback that came in between. Tells whether the run promoted its version.
+        """
+        by = f"run {run_id}"
+        aliases = self._set_champion(partial(promote_once, against=against), model, version, reason=reason, by=by)
+        return was_promoted(aliases, version, by), aliases
 
     def _set_champion(self, change: Change, model: str, version: int, *, reason: str, by: str) -> Aliases:
         """Raises NotFoundError unless the version is complete."""
-        if version not in self._registry.versions(model):
-            have = ", ".join(map(str, self._registry.versions(model))) or "none"
+        versions = self._registry.versions(model)
+        if version not in versions:
+            have = ", ".join(map(str, versions)) or "none"
             raise NotFoundError(f"model {model!r} has no version {version}; there are: {have}")
         now = self._clock.now()
         return self._change(model, lambda aliases: change(aliases, version, at=now, reason=reason, by=by))

@@ -13,11 +13,18 @@ def promote(aliases: Aliases, version: int, *, at: datetime, reason: str, by: st
     return _change(aliases, "promote", version, at=at, reason=reason, by=by)
 
 
-def promote_once(aliases: Aliases, version: int, *, at: datetime, reason: str, by: str) -> Aliases:
-    """`promote` for whom is delivered at least once: what `by` promoted before stays as somebody left it since."""
-    if any(change.champion == version and change.by == by for change in aliases.history):
+def promote_once(aliases: Aliases, version: int, *, against: int | None, at: datetime, reason: str, by: str) -> Aliases:
+    """`promote` for whom is delivered at least once, and only over the champion the version was judged against.
+
+    What `by` promoted before stays as somebody left it since.
+    """
+    if was_promoted(aliases, version, by) or aliases.champion != against:
         return aliases
     return promote(aliases, version, at=at, reason=reason, by=by)
+
+
+def was_promoted(aliases: Aliases, version: int, by: str) -> bool:
+    return any(change.champion == version and change.by == by for change in aliases.history)
 
 
 def roll_back(aliases: Aliases, *, at: datetime, reason: str, by: str) -> Aliases:

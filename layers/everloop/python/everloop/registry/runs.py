@@ -16,6 +16,7 @@ def finish_run(
     """`state` is the state machine's: whatever steps were reached left their results in it."""
     evaluation = state.get("evaluation") or {}
     error = _error(state.get("error"))
+    declined = _declined(state.get("promotion") or {})
     refusals = [f"{gate['name']}: {gate['detail']}" for gate in evaluation.get("gates", []) if not gate["passed"]]
     report = RunReport.model_validate(
         {
@@ -24,7 +25,7 @@ def finish_run(
             "status": status,
             "version": (state.get("registration") or {}).get("version"),
             "dataset_version": (state.get("dataset") or {}).get("dataset_version"),
-            "reason": error["message"] if error else "; ".join(refusals) or state.get("reason", ""),
+            "reason": (error or {}).get("message") or "; ".join(refusals) or declined or state.get("reason", ""),
             "gates": evaluation.get("gates", []),
             "metrics": evaluation.get("metrics", {}),
             "error": error,
@@ -35,6 +36,15 @@ def finish_run(
         report = registry.report(report.model, report.run_id)  # a repeated delivery: the first report stands
     events.publish("training.finished", subject=report.model, data=report.model_dump(mode="json"))
     return report
+
+
+def _declined(promotion: dict[str, Any]) -> str:
+    if promotion.get("promoted", True):
+        return ""
+    return (
+        f"version {promotion['champion']} became champion while this run was under way; "
+        "compare the two and promote by hand, or train again"
+    )
 
 
 def _error(caught: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -55,9 +55,8 @@ class Evaluation:
         return cls(metrics, tuple(Gate.model_validate(gate) for gate in metrics["gates"]))
 
 
-def find_champion(registry: ModelRegistry, model: str) -> Champion | None:
-    """The present champion; None when there is none, or when its bytes are damaged: then anything sound is better."""
-    version = registry.aliases(model).champion
+def find_champion(registry: ModelRegistry, model: str, version: int | None) -> Champion | None:
+    """The champion's files; None when there is none, or when its bytes are damaged: then anything sound is better."""
     if version is None:
         return None
     try:
@@ -68,8 +67,14 @@ def find_champion(registry: ModelRegistry, model: str) -> Champion | None:
 
 
 def evaluate(
-    fitted: Candidate, dataset: PreparedDataset, definition: Definition, champion: Champion | None
+    fitted: Candidate,
+    dataset: PreparedDataset,
+    definition: Definition,
+    champion: Champion | None,
+    *,
+    against: int | None = None,
 ) -> Evaluation:
+    """`against` is the version that was champion meanwhile, sound or not: only over that one may it be promoted."""
     _, target = dataset.holdout
     scorer = Scorer(fitted.judged)
     score = scorer.score(dataset.holdout_raw)
@@ -94,6 +99,7 @@ def evaluate(
         "candidate": candidate,
         "baseline": baseline,
         "champion": champion_metrics,
+        "against": against,
         "metric": definition.metric,
         "intervals": {name: {"low": interval.low, "high": interval.high} for name, interval in intervals.items()},
         "latency_ms": round(evidence.latency_ms, 4),

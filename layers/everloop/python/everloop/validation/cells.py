@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from everloop.contracts.batches import required_columns
-from everloop.contracts.definition import Column, ColumnType, Definition
+from everloop.contracts.definition import Column, Definition
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,6 @@ class Cell:
     def value(self) -> str:
         """SQL for the value in its declared type; NULL when it is missing or cannot be read."""
         return f"v{self.place}"
-
-    @property
-    def is_numeric(self) -> bool:
-        return self.column.type in (ColumnType.NUMBER, ColumnType.INTEGER)
 
 
 def cells_of(definition: Definition) -> Sequence[Cell]:

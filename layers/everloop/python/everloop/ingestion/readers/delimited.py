@@ -31,6 +31,18 @@ class DelimitedReader:
         selected = ", ".join(
             f"c{place} AS {identifier(name)}" for place, name in enumerate(self.columns) if name in columns
         )
+        try:
+            self._copy(target, selected, places)
+        except duckdb.InvalidInputException as error:
+            mixed = self._mixed_line_ends()
+            if mixed:
+                raise BatchRejectedError("unreadable_file", mixed) from error
+            raise
+        rows = fetch_number(self._database)
+        self._refuse_faulty_lines()
+        return rows
+
+    def _copy(self, target: Path, selected: str, places: dict[str, str]) -> None:
         # NOTE: store_rejects goes on after a faulty line, but tells what is wrong with it in a table, not in prose.
         self._database.execute(
             f"""
@@ -43,9 +55,20 @@ class DelimitedReader:
             """,
             [str(self._path), places, self._delimiter, str(target)],
         )
-        rows = fetch_number(self._database)
-        self._refuse_faulty_lines()
-        return rows
+
+    def _mixed_line_ends(self) -> str | None:
+        """DuckDB reads one kind of line end in a file, and gives up on a second without saying where."""
+        names = {True: "CRLF", False: "LF"}
+        with self._path.open("rb") as file:
+            ends = (line.endswith(b"\r\n") for line in file if line.endswith(b"\n"))
+            first = next(ends, None)
+            for number, end in enumerate(ends, start=2):
+                if end is not first:
+                    return (
+                        f"line {number}: expected {names[bool(first)]} at its end, as in the lines before, "
+                        f"got {names[end]}; save the file with one kind of line end"
+                    )
+        return None
 
     def _refuse_faulty_lines(self) -> None:
         self._database.execute(
