@@ -1,6 +1,7 @@
 """The `everloop` command line."""
 
 import sys
+from typing import NoReturn
 
 import typer
 from rich.markup import escape
@@ -22,6 +23,7 @@ for command in (
     data.datasets,
     models.check,
     models.train,
+    models.run,
     models.models,
     models.versions,
     models.card,
@@ -30,9 +32,12 @@ for command in (
     models.history,
     models.monitor,
     traffic.predict,
-    traffic.outcome,
 ):
     app.command()(command)
+# What really happened may be a negative number, which is no option.
+app.command(context_settings={"ignore_unknown_options": True})(traffic.outcome)
+
+AWS_LIBRARIES = {"boto3", "botocore"}
 
 
 def main() -> None:
@@ -40,8 +45,21 @@ def main() -> None:
     try:
         app()
     except EverloopError as error:
-        stderr.print(f"[bold red]error:[/] {escape(str(error))}")
-        sys.exit(1)
+        _fail(str(error))
+    except Exception as error:
+        if not _is_from_aws(error):
+            raise
+        _fail(" ".join(str(error).split()))
+
+
+def _is_from_aws(error: Exception) -> bool:
+    """By name: the classes take 0.2 s to import, and boto3 makes some of them at run time."""
+    return any(base.__module__.partition(".")[0] in AWS_LIBRARIES for base in type(error).__mro__)
+
+
+def _fail(message: str) -> NoReturn:
+    stderr.print(f"[bold red]error:[/] {escape(message)}")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

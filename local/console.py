@@ -1,8 +1,10 @@
 """What every command prints with."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,14 +12,43 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.target import Target
+
 PIPED_WIDTH = 240
 """A file or another program has no width of its own; nothing is cut off for it."""
 
 stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
+MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+MODEL_NAME_LENGTH = 63
+
+
+def _model_name(text: str) -> str:
+    if len(text) > MODEL_NAME_LENGTH or not MODEL_NAME.fullmatch(text):
+        raise typer.BadParameter(f"expected a model's name such as flight-delay, got {text!r}")
+    return text
+
+
+def moment(text: str | None) -> str | None:
+    """Check an option that holds a moment; the deployed loop reads it again, in words meant for programs."""
+    try:
+        if text is not None:
+            datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a moment such as 2026-01-31T00:00:00Z, got {text!r}") from error
+    return text
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-Name = Annotated[str, typer.Argument(help="The model's name, as in models/<name>.toml.")]
+Name = Annotated[str, typer.Argument(callback=_model_name, help="The model's name, as in models/<name>.toml.")]
+
+
+def announced(target: Target) -> Target:
+    """`target`, told beforehand if a change would go to an AWS account."""
+    if target.kind == "aws":
+        stderr.print(f"target: AWS, {target.region or 'no region set'}", markup=False)
+    return target
 
 
 def print_json(document: Any) -> None:

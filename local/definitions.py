@@ -8,8 +8,12 @@ from everloop.features.compile import check_features
 
 
 def checked_definitions(folder: Path) -> list[Definition]:
-    """Raises DefinitionError with a line for each thing wrong in the first definition that is."""
+    """Raises DefinitionError if there is none, or with a line for each thing wrong in the first that is."""
     definitions = list(load_definitions(folder))
+    if not definitions:
+        raise DefinitionError(
+            f"no model is defined: expected a file such as {folder.name}/churn.toml in {folder.parent}"
+        )
     for definition in definitions:
         try:
             check_features(definition)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from everloop.contracts.batches import BatchReport
 from local.api import Answer, Api
@@ -29,7 +30,7 @@ class Loop:
     def upload(self, model: str, path: Path) -> str:
         """Put a file where ingestion finds it; returns the id of its batch."""
         batch_id = batch_id_of(path)
-        self.call("GET", f"/models/{model}")  # an unknown model is told at once, not by a report nobody looks at
+        self._must_be_deployed(model)  # told at once, not by a report nobody looks at
         self._s3.upload_file(str(path), self.target.output("LandingBucketName"), f"uploads/{model}/{path.name}")
         return batch_id
 
@@ -49,6 +50,7 @@ class Loop:
 
     def batches(self, model: str) -> list[BatchReport]:
         """Every judged batch, in the order they were received."""
+        self._must_be_deployed(model)
         keys = self._keys(f"reports/{model}/")
         reports = [BatchReport.model_validate_json(self._s3_body(key)) for key in keys]
         return sorted(reports, key=lambda report: (report.received_at, report.batch_id))
@@ -62,6 +64,7 @@ class Loop:
 
     def datasets(self, model: str) -> dict[str, dict[str, Any]]:
         """Dataset manifests by version."""
+        self._must_be_deployed(model)
         keys = self._keys(f"datasets/{model}/")
         return {Path(key).stem: json.loads(self._s3_body(key)) for key in keys}
 
@@ -80,12 +83,18 @@ class Loop:
 
     def run(self, model: str, run_id: str) -> dict[str, Any] | None:
         """The report of an ended run, None while it goes on."""
-        answer = self.api.call("GET", f"/models/{model}/runs/{run_id}")
+        answer = self.api.call("GET", _run_path(model, run_id))
         report: dict[str, Any] | None = None if answer.status == 404 else _checked(answer).json()
         return report
 
+    def ended_run(self, model: str, run_id: str) -> dict[str, Any]:
+        """The report of a run that has ended; raises ApiError if there is none (yet)."""
+        report: dict[str, Any] = self.call("GET", _run_path(model, run_id))
+        return report
+
     def wait_for_run(self, model: str, run_id: str, timeout_s: float = 1800) -> dict[str, Any]:
-        return wait_for(lambda: self.run(model, run_id), f"training run {run_id}", timeout_s)
+        what, command = f"training run {run_id}", f"everloop run {model} {run_id}"
+        return wait_for(lambda: self.run(model, run_id), what, timeout_s, see=command)
 
     def card(self, model: str, version: int) -> str:
         return _checked(self.api.call("GET", f"/models/{model}/versions/{version}/card")).text
@@ -103,9 +112,10 @@ class Loop:
     def check(self, model: str, scheduled_time: str) -> dict[str, Any]:
         """Do what the model's schedule does when it is due: call its target with its own input."""
         schedule = self._schedule(model)
+        request = json.loads(schedule["Target"]["Input"])
         answer = self.target.client("lambda").invoke(
             FunctionName=schedule["Target"]["Arn"],
-            Payload=schedule["Target"]["Input"].replace(SCHEDULED_TIME, scheduled_time),
+            Payload=json.dumps({k: scheduled_time if v == SCHEDULED_TIME else v for k, v in request.items()}),
         )
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
@@ -138,6 +148,10 @@ class Loop:
 
     # The lake
 
+    def _must_be_deployed(self, model: str) -> None:
+        """The lake answers for an unknown model, too: with nothing. The API says that it is unknown."""
+        self.call("GET", f"/models/{model}")
+
     @property
     def _s3(self) -> Any:
         return self.target.client("s3")
@@ -169,14 +183,18 @@ def batch_id_of(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
-def wait_for(look: Callable[[], T | None], what: str, timeout_s: float) -> T:
-    """Ask again and again until there is an answer; raises StillWaitingError."""
+def wait_for(look: Callable[[], T | None], what: str, timeout_s: float, *, see: str = "everloop status") -> T:
+    """Ask again and again until there is an answer; raises StillWaitingError, which names the command to `see`."""
     deadline = time.monotonic() + timeout_s
     while (found := look()) is None:
         if time.monotonic() > deadline:
-            raise StillWaitingError(f"{what} did not arrive within {timeout_s:.0f} s; see `everloop status`")
+            raise StillWaitingError(f"{what} did not arrive within {timeout_s:.0f} s; see `{see}`")
         time.sleep(POLL_S)
     return found
+
+
+def _run_path(model: str, run_id: str) -> str:
+    return f"/models/{quote(model, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 def _checked(answer: Answer) -> Answer:

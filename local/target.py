@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from local.cloud.clients import local_client
-from local.cloud.process import Cloud, running
+from local.cloud.environment import QUEUE_HOST, QUEUE_PORT, REGION
+from local.cloud.process import Cloud, died, running
 from local.errors import LocalCloudError, NotDeployedError
 from local.project import Project
 
@@ -24,18 +25,38 @@ class Target:
 
     @classmethod
     def current(cls, project: Project | None = None) -> "Target":
-        """The local cloud if it runs, else AWS; EVERLOOP_TARGET=local|aws decides instead."""
+        """The local cloud if it runs, else AWS; EVERLOOP_TARGET=local|aws decides instead.
+
+        Raises LocalCloudError if that variable is misspelt, or if the local cloud is wanted and does not run.
+        """
+        project = project or Project.here()
         wanted = os.environ.get(TARGET_VARIABLE, "")
         if wanted not in ("", "local", "aws"):
             raise LocalCloudError(f"{TARGET_VARIABLE} is {wanted!r}; expected 'local' or 'aws'")
-        cloud = None if wanted == "aws" else running(project or Project.here())
+        cloud = None if wanted == "aws" else running(project)
         if wanted == "local" and cloud is None:
             raise LocalCloudError(f"{TARGET_VARIABLE} is 'local', but no local cloud runs; run `everloop up`")
+        if wanted == "" and cloud is None and (pid := died(project)) is not None:
+            # Whoever worked on a local cloud a moment ago does not mean an AWS account now.
+            raise LocalCloudError(
+                f"the local cloud (pid {pid}) died; run `everloop up`, or set {TARGET_VARIABLE}=aws to mean AWS"
+            )
         return cls(cloud)
 
     @property
     def kind(self) -> Kind:
         return "aws" if self.cloud is None else "local"
+
+    @property
+    def region(self) -> str | None:
+        """Where AWS clients of this target go; None if the AWS environment names no region."""
+        if self.cloud is not None:
+            return REGION
+        import boto3
+
+        session: Any = boto3.session.Session()
+        region: str | None = session.region_name
+        return region
 
     def client(self, service: str) -> Any:
         """A boto3 client of this target."""
@@ -63,7 +84,7 @@ class Target:
         """Base of all routes, without a slash at its end."""
         api, stage = self.output("ApiId"), self.output("ApiStage")
         if self.cloud is not None:
-            return f"{self.cloud.endpoint}/restapis/{api}/{stage}/_user_request_"
+            return _local_api_url(self.cloud, api, stage)
         region = self.client("apigateway").meta.region_name
         return f"https://{api}.execute-api.{region}.amazonaws.com/{stage}"
 
@@ -85,7 +106,8 @@ class Target:
             output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", [])
         }
         # CDK adds outputs of its own, for what one stack takes from another.
-        return {name: value for name, value in outputs.items() if not name.startswith("ExportsOutput")}
+        own = {name: value for name, value in outputs.items() if not name.startswith("ExportsOutput")}
+        return own if self.cloud is None else _reachable(own, self.cloud)
 
     def _nothing_here(self) -> str:
         place = "on the local cloud" if self.cloud else "in this AWS account and region, and no local cloud runs"
@@ -93,4 +115,22 @@ class Target:
 
     def _remedy(self) -> str:
         local_only = self.cloud is not None
-        return "run `everloop up`" if local_only else "run `everloop up` for a local cloud, `cdk deploy --all` for AWS"
+        return "run `everloop up`" if local_only else "run `everloop up` for a local cloud, `make deploy` for AWS"
+
+
+def _reachable(outputs: dict[str, str], cloud: Cloud) -> dict[str, str]:
+    """Templates write URLs as on AWS, or with the port in a queue's name; these are the ones that answer here."""
+    queues = f"http://{QUEUE_HOST}:{QUEUE_PORT}/"
+    found = {
+        name: f"{cloud.endpoint}/{value.removeprefix(queues)}"
+        if name.endswith("Url") and value.startswith(queues)
+        else value
+        for name, value in outputs.items()
+    }
+    if {"ApiUrl", "ApiId", "ApiStage"} <= found.keys():
+        found["ApiUrl"] = _local_api_url(cloud, found["ApiId"], found["ApiStage"])
+    return found
+
+
+def _local_api_url(cloud: Cloud, api: str, stage: str) -> str:
+    return f"{cloud.endpoint}/restapis/{api}/{stage}/_user_request_"

@@ -10,6 +10,8 @@ REGION = "us-east-1"
 ACCESS_KEY_ID = "test"
 SECRET_ACCESS_KEY = "test"  # noqa: S105 - the emulator accepts any key; this one opens nothing
 HOST = "127.0.0.1"
+QUEUE_HOST, QUEUE_PORT = "localhost", "4566"
+"""What every queue's own URL names, whatever port the cloud listens on; see ministack.keep_queues_over_a_restart."""
 SAVED_MARK = "saved"
 """A file next to the saved services, touched when all of them are written."""
 

@@ -20,14 +20,13 @@ from ministack.core import lambda_runtime
 from ministack.core.persistence import STATE_DIR, save_all
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sqs
 
-from local.cloud.environment import SAVED_MARK
+from local.cloud.environment import QUEUE_HOST, QUEUE_PORT, SAVED_MARK
 from local.cloud.metrics import metrics_in
 
 logger = logging.getLogger(__name__)
 
 Invocation = dict[str, Any]
 
-QUEUE_HOST, QUEUE_PORT = "localhost", "4566"
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 

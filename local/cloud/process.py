@@ -22,9 +22,11 @@ from local.project import SOURCE_ROOT, Project
 
 DEFAULT_PORT = 4566
 SERVER_MODULE = "local.cloud.ministack"
+BOOTSTRAP = SOURCE_ROOT / "local" / "cloud" / "bootstrap.py"
 START_TIMEOUT_S = 30.0
 SAVE_TIMEOUT_S = 30.0
 STOP_GRACE_S = 15.0
+ORPHAN_GRACE_S = 2.0  # functions without their cloud have nothing to save
 PORT_GRACE_S = 1.0  # a cloud that was killed holds its port a moment longer than its pid
 POLL_S = 0.02
 
@@ -50,11 +52,21 @@ class Stopped:
 
 def running(project: Project) -> Cloud | None:
     """The living cloud of `project`. A record left by a crash is not believed: its pid may be dead or reused."""
+    cloud = _recorded(project)
+    return cloud if cloud is not None and _is_server(cloud.pid, project) else None
+
+
+def died(project: Project) -> int | None:
+    """The pid of a cloud that ended without `stop`: by a crash, a kill or a reboot. None if none did."""
+    cloud = _recorded(project)
+    return cloud.pid if cloud is not None and not _is_server(cloud.pid, project) else None
+
+
+def _recorded(project: Project) -> Cloud | None:
     try:
-        cloud = Cloud(**json.loads(project.cloud_file.read_text()))
+        return Cloud(**json.loads(project.cloud_file.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return cloud if _is_server(cloud.pid, project) else None
 
 
 def start(project: Project, port: int = DEFAULT_PORT) -> Cloud:
@@ -65,6 +77,7 @@ def start(project: Project, port: int = DEFAULT_PORT) -> Cloud:
         raise LocalCloudError(f"the local cloud already runs with pid {already.pid} at {already.endpoint}")
     if not _wait(lambda: not _is_listening(port), PORT_GRACE_S):
         raise PortInUseError(port)
+    _stop_orphans(project)
     shutil.rmtree(project.temporary, ignore_errors=True)
     for folder in (project.temporary, project.state):
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +101,7 @@ def stop(project: Project, grace_s: float = STOP_GRACE_S) -> Stopped | None:
         begun = time.monotonic()
         killed = _terminate(cloud.pid, grace_s)
         stopped = Stopped(cloud.pid, round(time.monotonic() - begun, 2), killed)
+    _stop_orphans(project)
     project.cloud_file.unlink(missing_ok=True)
     return stopped
 
@@ -149,12 +163,36 @@ def _members(group: int) -> list[int]:
     return [process.pid for process in living_processes() if process.group == group]
 
 
+def _stop_orphans(project: Project) -> None:
+    """End the functions that a cloud which died left behind in its process group."""
+    if (group := died(project)) is None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _orphans(group, project):
+            _signal(os.kill, pid, number)
+        if _wait(lambda: not _orphans(group, project), ORPHAN_GRACE_S):
+            return
+
+
+def _orphans(group: int, project: Project) -> list[int]:
+    """Members of a dead cloud's group that run this checkout's functions or this project's server."""
+    members = [process for process in living_processes() if process.group == group]
+    if any(process.pid == group for process in members):
+        return []  # no id is given out again while its group has members: this group began after ours had ended
+    return [
+        process.pid
+        for process in members
+        if str(BOOTSTRAP) in process.command or _is_server_command(process.command, project)
+    ]
+
+
 def _is_server(pid: int, project: Project) -> bool:
     """Whether `pid` is a cloud, and the one of this project: pids are used again, and checkouts live side by side."""
-    return any(
-        process.pid == pid and SERVER_MODULE in process.command and process.command.endswith(f" {project.home}")
-        for process in living_processes()
-    )
+    return any(process.pid == pid and _is_server_command(process.command, project) for process in living_processes())
+
+
+def _is_server_command(command: str, project: Project) -> bool:
+    return SERVER_MODULE in command and command.endswith(f" {project.home}")
 
 
 def _is_listening(port: int) -> bool:

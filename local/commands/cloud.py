@@ -14,9 +14,15 @@ from local.console import AsJson, print_json, stderr, stdout
 from local.project import Project
 from local.target import Target
 
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended: 128 + SIGINT."""
+
 
 def up(
-    port: Annotated[int | None, typer.Option(help=f"Port of the local cloud (default {process.DEFAULT_PORT}).")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help=f"Port of the local cloud (default {process.DEFAULT_PORT})."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start the local cloud, deploy the app to it, and print where it answers."""
@@ -33,7 +39,14 @@ def up(
         if not as_json:
             stdout.print(f"{name:<12}{seconds[name]:>6.1f} s")
 
-    result = bring_up(Project.here(), port, phase)
+    project = Project.here()
+    try:
+        result = bring_up(project, port, phase)
+    except KeyboardInterrupt as interrupt:
+        cloud = process.running(project)
+        left = f"the local cloud still runs, as before, with pid {cloud.pid}" if cloud else "nothing is left running"
+        stderr.print(f"interrupted; {left}")
+        raise typer.Exit(INTERRUPTED) from interrupt
     if as_json:
         print_json({**asdict(result), "seconds": seconds})
         return

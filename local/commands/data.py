@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from everloop.contracts.batches import BatchReport, BatchStatus
-from local.console import AsJson, Name, print_json, print_table, stdout
+from local.console import AsJson, Name, announced, print_json, print_table, stdout
 from local.errors import ApiError
 from local.loop import Loop, batch_id_of
 from local.target import Target
@@ -21,7 +21,7 @@ def upload(
     as_json: AsJson = False,
 ) -> None:
     """Upload files and wait until each is accepted, quarantined or rejected."""
-    loop = Loop(Target.current())
+    loop = Loop(announced(Target.current()))
     delivered_before = {path for path in files if loop.report(name, batch_id_of(path))}
     batches = [(path, loop.upload(name, path)) for path in files]
     reports = [(path, loop.wait_for_report(name, batch_id)) for path, batch_id in batches]

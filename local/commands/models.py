@@ -1,10 +1,10 @@
-"""Models and their versions: check, train, models, versions, card, promote, rollback, history, monitor."""
+"""Models and their versions: check, train, run, models, versions, card, promote, rollback, history, monitor."""
 
 from typing import Annotated, Any
 
 import typer
 
-from local.console import AsJson, Name, print_json, print_table, stderr, stdout
+from local.console import AsJson, Name, announced, moment, print_json, print_table, stderr, stdout
 from local.loop import Loop
 from local.target import Target
 
@@ -38,11 +38,13 @@ def check(as_json: AsJson = False) -> None:
 def train(
     name: Name,
     reason: Annotated[str | None, typer.Option(help="Why, for the history.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Train as if it were this moment (ISO 8601).")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(callback=moment, help="Train as if it were this moment (ISO 8601).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a candidate, judge it, and promote it if it passes its gates."""
-    loop = Loop(Target.current())
+    loop = Loop(announced(Target.current()))
     run_id = loop.train(name, reason=reason, as_of=as_of)
     with stderr.status(f"run {run_id} …"):
         report = loop.wait_for_run(name, run_id)
@@ -52,6 +54,19 @@ def train(
         print_run(report)
     if report["status"] == "failed":
         raise typer.Exit(1)
+
+
+def run(
+    name: Name,
+    run_id: Annotated[str, typer.Argument(help="As `train` and `versions` show it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show how a training run ended: its metrics, its gates and what it led to."""
+    report = Loop(Target.current()).ended_run(name, run_id)
+    if as_json:
+        print_json(report)
+    else:
+        print_run(report)
 
 
 def print_run(report: dict[str, Any]) -> None:
@@ -116,7 +131,7 @@ def promote(
 ) -> None:
     """Make a version the champion."""
     body = {"version": version, **({"reason": reason} if reason else {})}
-    _print_aliases(Loop(Target.current()).call("POST", f"/models/{name}/promote", body), as_json)
+    _print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/promote", body), as_json)
 
 
 def rollback(
@@ -126,7 +141,7 @@ def rollback(
 ) -> None:
     """Give the championship back to the version before."""
     body = {"reason": reason} if reason else {}
-    _print_aliases(Loop(Target.current()).call("POST", f"/models/{name}/rollback", body), as_json)
+    _print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/rollback", body), as_json)
 
 
 def history(name: Name, as_json: AsJson = False) -> None:
@@ -147,12 +162,16 @@ def history(name: Name, as_json: AsJson = False) -> None:
 def monitor(
     name: Name,
     check: Annotated[bool, typer.Option("--check", help="Check now, as the schedule would.")] = False,
-    at: Annotated[str | None, typer.Option(help="With --check: as if it were this moment (ISO 8601).")] = None,
+    at: Annotated[
+        str | None, typer.Option(callback=moment, help="With --check: as if it were this moment (ISO 8601).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the monitoring checks of a model, newest last."""
     from datetime import UTC, datetime
 
+    if at and not check:
+        raise typer.BadParameter("--at goes with --check")
     loop = Loop(Target.current())
     if check:
         loop.check(name, at or datetime.now(UTC).isoformat(timespec="seconds"))

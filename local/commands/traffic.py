@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from local.console import AsJson, Name, print_json, print_table, stdout
+from local.console import AsJson, Name, announced, print_json, print_table, stdout
 from local.errors import ApiError
 from local.loop import Loop
 from local.target import Target
@@ -36,7 +36,7 @@ def outcome(
     as_json: AsJson = False,
 ) -> None:
     """Tell what really happened after a prediction."""
-    Loop(Target.current()).record(name, [{"prediction_id": prediction_id, "actual": _value(actual)}])
+    Loop(announced(Target.current())).record(name, [{"prediction_id": prediction_id, "actual": _value(actual)}])
     if as_json:
         print_json({"recorded": 1})
     else:
@@ -45,15 +45,27 @@ def outcome(
 
 def _rows(text: str) -> list[dict[str, Any]]:
     if text.startswith("@"):
-        path = Path(text[1:])
-        if not path.is_file():
-            raise ApiError(f"{path} is not a file")
-        text = path.read_text("utf-8")
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ApiError(f"expected JSON such as '{{\"age\": 41}}': {error}") from error
+        rows = _json_file(Path(text[1:]))
+    else:
+        try:
+            rows = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ApiError(f"expected JSON such as '{{\"age\": 41}}': {error}") from error
     return rows if isinstance(rows, list) else [rows]
+
+
+def _json_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ApiError(f"{path} is not a file")
+    expected = f"{path}: expected one JSON array or object"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ApiError(f"{expected} in UTF-8, got byte 0x{error.object[error.start]:02x} at {error.start}") from error
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise ApiError(f"{expected}, got more after it in line {error.lineno}; write rows as one array") from error
+        raise ApiError(f"{expected}: {error}") from error
 
 
 def _value(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -241,6 +242,7 @@ def test_a_crash_after_saving_forgets_nothing(running: Running) -> None:
 def test_an_interrupted_up_leaves_no_process_behind(tmp_path: Path) -> None:
     project = Project(root=tmp_path, home=tmp_path / ".everloop")
     (tmp_path / "infra").mkdir()
+    shutil.copytree(SOURCE_ROOT / "models", tmp_path / "models")
     (tmp_path / "infra" / "__init__.py").touch()
     (tmp_path / "infra" / "app.py").write_text(
         "import os, pathlib\nfrom tests.contract.tiny_app import write_assembly\n"

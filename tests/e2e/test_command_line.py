@@ -113,6 +113,12 @@ def test_quarantined_rows_of_a_batch_are_shown_with_their_reasons(run: Callable[
     assert "wrong_type" in str(row["_reasons"])
 
 
+def test_a_run_is_shown_as_it_ended(run: Callable[..., Any]) -> None:
+    [version] = json.loads(run("versions", MODEL, "--json").stdout)
+    assert "promoted version 1" in run("run", MODEL, version["run_id"]).stdout
+    assert json.loads(run("run", MODEL, version["run_id"], "--json").stdout)["version"] == 1
+
+
 def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
     row = json.dumps({"age": 20, "plan": "pro", "monthly_fee": 29})
     [prediction] = json.loads(run("predict", MODEL, row, "--version", "1", "--json").stdout)["predictions"]
@@ -128,6 +134,10 @@ def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
         (["promote", MODEL, "9"], "has no version 9; there are: 1 (HTTP 404)"),
         (["upload", MODEL, "nowhere.csv"], "nowhere.csv is not a file"),
         (["train", "chrun"], "no model is called 'chrun'"),
+        (["batches", "chrun"], "no model is called 'chrun'"),
+        (["quarantine", "chrun"], "no model is called 'chrun'"),
+        (["datasets", "chrun"], "no model is called 'chrun'"),
+        (["run", MODEL, "no-run"], "has not ended, or never began (HTTP 404)"),
         (["predict", MODEL, "{age: 41}"], "expected JSON such as"),
         (["predict", MODEL, '{"age": "old"}'], "row 0, age: expected number, got 'old'"),
         (["quarantine", MODEL, "0000"], "has no quarantined row"),
