@@ -52,7 +52,10 @@ def test_a_run_ends_with_a_champion_that_answers(prepared: Plant) -> None:
     assert state["evaluation"]["passed"], state["evaluation"]["gates"]
     assert state["evaluation"]["promotion"] == "automatic"
     state["registration"] = call(register_version, RUN)
-    state["promotion"] = call(set_alias, {**RUN, **state["registration"], "against": state["evaluation"]["against"], "reason": state["reason"]})
+    state["promotion"] = call(
+        set_alias,
+        {**RUN, **state["registration"], "against": state["evaluation"]["against"], "reason": state["reason"]},
+    )
     assert call(finish_run, {**RUN, "status": "promoted", "state": state}) == {"status": "promoted", "version": 1}
     assert prepared.registry.aliases(MODEL).champion == 1
     assert prepared.registry.report(MODEL, RUN["run_id"]).metrics == state["evaluation"]["metrics"]
