@@ -45,6 +45,7 @@ def read_window(
 ) -> CurrentWindow:
     """Rows of [start, end) that `version` answered as the champion's model; outcomes observed until `end`.
 
+    Their order does not depend on ids, which are random, so that the same traffic gives the same verdict.
     Of repeated records one stays; of several outcomes for a prediction the newest `observed_at` wins.
     """
     with open_database(folder) as connection:
@@ -54,7 +55,7 @@ def read_window(
                 "create temp table served as select * from read_parquet($files, union_by_name = true) "
                 "where version = $version and variant = 'champion' and answered_by = 'model' "
                 "and event_time >= $start and event_time < $end "
-                "qualify row_number() over (partition by prediction_id) = 1 order by event_time, prediction_id",
+                "qualify row_number() over (partition by prediction_id) = 1 order by event_time, score, prediction_id",
                 {"files": [str(path) for path in predictions], "version": version, "start": start, "end": end},
             )
             rows = fetch_number(connection.execute("select count(*) from served"))
@@ -64,7 +65,7 @@ def read_window(
                 "select actual, score, coalesce(label, '') as label from served join ("
                 " select prediction_id, arg_max(actual, observed_at) as actual"
                 " from read_parquet($files, union_by_name = true) where observed_at <= $end group by prediction_id"
-                ") using (prediction_id) order by event_time, prediction_id",
+                ") using (prediction_id) order by event_time, score, actual, prediction_id",
                 {"files": [str(path) for path in outcomes], "end": end},
             ).fetchnumpy()
         else:
