@@ -47,10 +47,4 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         profile=work.read("profile.json"),
     )
     work.write_all({CANDIDATE + name: body for name, body in files.items()})
-    return {
-        "passed": evaluation.passed,
-        "promotion": definition.promotion.mode,
-        "against": evaluation.metrics["against"],
-        "gates": [gate.model_dump() for gate in evaluation.gates],
-        "metrics": evaluation.metrics["candidate"],
-    }
+    return {**evaluation.summary(), "promotion": definition.promotion.mode}

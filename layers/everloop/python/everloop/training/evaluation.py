@@ -46,6 +46,15 @@ class Evaluation:
     def passed(self) -> bool:
         return all(gate.passed for gate in self.gates)
 
+    def summary(self) -> dict[str, Any]:
+        """What the state machine decides and reports by."""
+        return {
+            "passed": self.passed,
+            "against": self.metrics["against"],
+            "gates": self.metrics["gates"],
+            "metrics": self.metrics["candidate"],
+        }
+
     def to_json(self) -> bytes:
         return json.dumps(self.metrics).encode()
 
