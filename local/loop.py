@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from everloop.contracts.batches import BatchReport
+from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport
 from local.api import Answer, Api
+from local.cloud.environment import SCHEDULED_TIME
 from local.errors import ApiError, StillWaitingError
 from local.target import Target
 
 T = TypeVar("T")
 
 POLL_S = 0.1
-SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
-"""What EventBridge Scheduler replaces in a schedule's input by the moment it was due."""
 
 
 class Loop:
@@ -180,7 +179,7 @@ def batch_id_of(path: Path) -> str:
     if not path.is_file():
         raise ApiError(f"{path} is not a file; expected a CSV, JSON or Parquet file")
     with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+        return hashlib.file_digest(content, "sha256").hexdigest()[:BATCH_ID_DIGITS]
 
 
 def wait_for(look: Callable[[], T | None], what: str, timeout_s: float, *, see: str = "everloop status") -> T:

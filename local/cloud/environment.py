@@ -12,6 +12,8 @@ SECRET_ACCESS_KEY = "test"  # noqa: S105 - the emulator accepts any key; this on
 HOST = "127.0.0.1"
 QUEUE_HOST, QUEUE_PORT = "localhost", "4566"
 """What every queue's own URL names, whatever port the cloud listens on; see ministack.keep_queues_over_a_restart."""
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+"""What EventBridge Scheduler replaces in a schedule's input by the moment it was due."""
 SAVED_MARK = "saved"
 """A file next to the saved services, touched when all of them are written."""
 

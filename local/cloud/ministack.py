@@ -20,14 +20,12 @@ from ministack.core import lambda_runtime
 from ministack.core.persistence import STATE_DIR, save_all
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sqs
 
-from local.cloud.environment import QUEUE_HOST, QUEUE_PORT, SAVED_MARK
+from local.cloud.environment import QUEUE_HOST, QUEUE_PORT, SAVED_MARK, SCHEDULED_TIME
 from local.cloud.metrics import metrics_in
 
 logger = logging.getLogger(__name__)
 
 Invocation = dict[str, Any]
-
-SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 def is_python(config: dict[str, Any]) -> bool:

@@ -10,6 +10,9 @@ from pydantic import AwareDatetime, Field, model_validator
 from everloop.contracts.base import Contract
 from everloop.contracts.definition import Definition
 
+BATCH_ID_DIGITS = 16
+"""64 bits: of a million batches, some two collide with a probability of 1 in 37 million."""
+
 
 class BatchStatus(StrEnum):
     ACCEPTED = "accepted"

@@ -4,6 +4,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from everloop.contracts.base import Contract
+from everloop.errors import NotFoundError
+
+
+def parse_version(model: str, text: str) -> int:
+    """The version number of a path; raises NotFoundError for what can be none."""
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise NotFoundError(f"expected a version number of {model!r}, got {text[:80]!r}")
+    return int(text)
 
 
 class Manifest(Contract):

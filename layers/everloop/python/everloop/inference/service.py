@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import PredictionRecord, PredictionsMessage
-from everloop.errors import EverloopError, NotFoundError, StorageError
+from everloop.contracts.registry import parse_version
+from everloop.errors import EverloopError, StorageError
 from everloop.inference.predictor import Answer, Predictor
 from everloop.inference.records import messages_of, prediction_records
 from everloop.inference.rows import parse_rows
@@ -27,7 +28,7 @@ class PredictionService:
 
     def answer(self, definition: Definition, body: Any, *, pinned_version: str | None = None) -> Reply:
         """Raises RequestError for what the caller can mend; a queue that is down costs the log, never the answer."""
-        version = None if pinned_version is None else _version(definition, pinned_version)
+        version = None if pinned_version is None else parse_version(definition.name, pinned_version)
         rows = parse_rows(body, definition)
         answer = self._predictor.predict(definition, rows, pinned_version=version)
         records = prediction_records(definition, answer, now=self._clock.now(), next_id=self._next_id)
@@ -51,12 +52,6 @@ class PredictionService:
             },
             failures,
         )
-
-
-def _version(definition: Definition, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise NotFoundError(f"expected a version number of {definition.name!r}, got {text[:80]!r}")
-    return int(text)
 
 
 def _prediction(definition: Definition, answer: Answer, record: PredictionRecord, label: Any) -> dict[str, Any]:

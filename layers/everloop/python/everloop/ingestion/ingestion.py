@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from everloop.contracts.batches import BatchReport, BatchStatus, Source, StagedBatch
+from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport, BatchStatus, Source, StagedBatch
 from everloop.contracts.definition import Definition
 from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import BatchRejectedError, NotFoundError
@@ -16,8 +16,6 @@ from everloop.ingestion.staging import write_staged_rows
 from everloop.ports import EventBus, ObjectStore
 from everloop.stores.batches import BatchStore, event_of
 
-BATCH_ID_DIGITS = 16
-"""64 bits: of a million batches, some two collide with a probability of 1 in 37 million."""
 NO_MODEL = "_"
 """Stands for the model of a file that was not uploaded to uploads/{model}/."""
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from everloop.contracts.definition import Definition
-from everloop.errors import NotFoundError
+from everloop.contracts.registry import parse_version
 from everloop.stores.checks import CheckStore
 from everloop.stores.registry import ModelRegistry
 
@@ -39,12 +39,12 @@ class ModelViews:
         }
 
     def version(self, model: str, version: str) -> dict[str, Any]:
-        number = _number(model, version)
+        number = parse_version(model, version)
         lineage = json.loads(self._registry.read(model, number, "lineage.json"))
         return {**self._summary(model, number), "lineage": lineage}
 
     def card(self, model: str, version: str) -> str:
-        return self._registry.read(model, _number(model, version), "card.md").decode()
+        return self._registry.read(model, parse_version(model, version), "card.md").decode()
 
     def history(self, model: str) -> dict[str, Any]:
         return self._registry.aliases(model).model_dump(mode="json")
@@ -63,9 +63,3 @@ class ModelViews:
             "created_at": manifest.created_at.isoformat(),
             "metrics": json.loads(self._registry.read(model, version, "metrics.json"))["candidate"],
         }
-
-
-def _number(model: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise NotFoundError(f"expected a version number of {model!r}, got {text[:80]!r}")
-    return int(text)

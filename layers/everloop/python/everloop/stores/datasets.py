@@ -13,8 +13,3 @@ class DatasetStore:
         key = f"datasets/{manifest.model}/{manifest.version}.json"
         self._objects.put_new(key, manifest.model_dump_json(indent=1).encode())
         return manifest.version
-
-    def manifests(self, model: str) -> dict[str, DatasetManifest]:
-        keys = self._objects.list_keys(f"datasets/{model}/")
-        stored = (DatasetManifest.model_validate_json(self._objects.get(key).body) for key in keys)
-        return {manifest.version: manifest for manifest in stored}

@@ -1,7 +1,6 @@
 """Intermediate files of a training run: each written once, so a step that is repeated finds what it made."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from everloop.errors import ObjectNotFoundError
 from everloop.ports import ObjectStore
@@ -32,9 +31,6 @@ class WorkStore:
     def write_all(self, files: Mapping[str, bytes]) -> None:
         for name, body in files.items():
             self.write(name, body)
-
-    def upload(self, path: Path, name: str) -> None:
-        self._objects.upload_new(path, self._folder + name)
 
     def candidate_files(self) -> dict[str, bytes]:
         """The files that become a version, by their names in it."""
