@@ -8,7 +8,9 @@ from rich.markup import escape
 
 from everloop.errors import EverloopError
 from local.commands import cloud, data, models, traffic
+from local.commands.datasets import datasets
 from local.commands.demo import demo
+from local.commands.new import new
 from local.console import stderr
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Continuous machine learning, serverless.")
@@ -17,10 +19,11 @@ for command in (
     cloud.up,
     cloud.down,
     cloud.status,
+    new,
     data.upload,
     data.batches,
     data.quarantine,
-    data.datasets,
+    datasets,
     models.check,
     models.train,
     models.run,

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.errors import ApiError
 from local.target import Target
 
 PIPED_WIDTH = 240
@@ -49,6 +50,15 @@ def announced(target: Target) -> Target:
     if target.kind == "aws":
         stderr.print(f"target: AWS, {target.region or 'no region set'}", markup=False)
     return target
+
+
+def one_of(known: Sequence[str], beginning: str, kind: str, *, see: str) -> str:
+    """The one id that is this text, or begins with it; raises ApiError."""
+    found = [beginning] if beginning in known else [name for name in known if name.startswith(beginning)]
+    if len(found) != 1:
+        which = f"begins {len(found)} ids: {', '.join(found[:5])}" if found else "is none"
+        raise ApiError(f"expected the id of a {kind}, got {beginning!r}, which {which}; see `{see}`")
+    return found[0]
 
 
 def print_json(document: Any) -> None:

@@ -4,19 +4,25 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport
 from local.api import Answer, Api
 from local.cloud.environment import SCHEDULED_TIME
 from local.errors import ApiError, StillWaitingError
+from local.replay import Candidate
 from local.target import Target
 
 T = TypeVar("T")
 
 POLL_S = 0.1
+HASHED_BYTES = 1 << 20
+READERS = 10
+"""Threads that read at once: as many as a client of S3 keeps connections."""
 
 
 class Loop:
@@ -39,7 +45,7 @@ class Loop:
 
     def wait_for_report(self, model: str, batch_id: str, timeout_s: float = 300) -> BatchReport:
         """The report by the present definition: a file refused unread by an older one is looked at again."""
-        present = self.call("GET", f"/models/{model}")["definition_hash"]
+        present = self._definition_hash(model)
 
         def look() -> BatchReport | None:
             report = self.report(model, batch_id)
@@ -50,8 +56,9 @@ class Loop:
     def batches(self, model: str) -> list[BatchReport]:
         """Every judged batch, in the order they were received."""
         self._must_be_deployed(model)
-        keys = self._keys(f"reports/{model}/")
-        reports = [BatchReport.model_validate_json(self._s3_body(key)) for key in keys]
+        with ThreadPoolExecutor(READERS) as pool:
+            bodies = list(pool.map(self._s3_body, self._keys(f"reports/{model}/")))
+        reports = [BatchReport.model_validate_json(body) for body in bodies]
         return sorted(reports, key=lambda report: (report.received_at, report.batch_id))
 
     def download_quarantine(self, model: str, batch_id: str, path: Path) -> bool:
@@ -61,11 +68,58 @@ class Loop:
         self._s3.download_file(self._lake, key, str(path))
         return True
 
-    def datasets(self, model: str) -> dict[str, dict[str, Any]]:
-        """Dataset manifests by version."""
-        self._must_be_deployed(model)
-        keys = self._keys(f"datasets/{model}/")
-        return {Path(key).stem: json.loads(self._s3_body(key)) for key in keys}
+    def replay(self, model: str, candidate: Candidate) -> str:
+        """Let quarantined rows, or a file refused unread, be judged by the definition of today; returns the batch id.
+
+        Raises ApiError where that is of no use, or no longer possible.
+        """
+        if candidate.judged_by == self._definition_hash(model):
+            raise ApiError("judged by this very definition; change it and deploy, then replay")
+        if candidate.is_file:
+            return self._announce_again(candidate.report)
+        batch_id = candidate.report.batch_id
+        key = f"quarantine/{model}/{batch_id}.parquet"
+        self._s3.copy_object(
+            Bucket=self.target.output("LandingBucketName"),
+            Key=f"uploads/{model}/replays/{batch_id}.parquet",
+            CopySource={"Bucket": self._lake, "Key": key},
+        )
+        sha256 = hashlib.sha256()
+        for chunk in self._s3.get_object(Bucket=self._lake, Key=key)["Body"].iter_chunks(HASHED_BYTES):
+            sha256.update(chunk)
+        return sha256.hexdigest()[:BATCH_ID_DIGITS]
+
+    def _announce_again(self, report: BatchReport) -> str:
+        """Copy the object onto itself, which tells ingestion of it as of a new one."""
+        source = report.source
+        place = {"Bucket": source.bucket, "Key": source.key}
+        try:
+            present = self._s3.head_object(**place).get("VersionId")
+        except self._s3.exceptions.ClientError as error:
+            raise ApiError("no longer to be read there; upload it again") from error
+        if source.version_id not in (None, present):
+            raise ApiError("another file lies there by now; upload it again")
+        self._s3.copy_object(**place, CopySource=place, MetadataDirective="REPLACE")
+        return report.batch_id
+
+    def datasets(self, model: str) -> list[dict[str, Any]]:
+        """Dataset versions, oldest first."""
+        listed: list[dict[str, Any]] = self.call("GET", _datasets_path(model))["datasets"]
+        return listed
+
+    def dataset(self, model: str, version: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.call("GET", _datasets_path(model, version))
+        return shown
+
+    def dataset_diff(self, model: str, version: str, other: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.call("GET", _datasets_path(model, version, "diff", other))
+        return shown
+
+    def planned_dataset(self, model: str, **moments: str | None) -> dict[str, Any]:
+        """What a training would learn from `as_of` a moment, by what was `known_at` another."""
+        query = urlencode({name: moment for name, moment in moments.items() if moment})
+        shown: dict[str, Any] = self.call("GET", f"{_datasets_path(model)}?{query}")
+        return shown
 
     # Models
 
@@ -147,11 +201,14 @@ class Loop:
 
     # The lake
 
+    def _definition_hash(self, model: str) -> str:
+        return str(self.call("GET", f"/models/{model}")["definition_hash"])
+
     def _must_be_deployed(self, model: str) -> None:
         """The lake answers for an unknown model, too: with nothing. The API says that it is unknown."""
         self.call("GET", f"/models/{model}")
 
-    @property
+    @cached_property
     def _s3(self) -> Any:
         return self.target.client("s3")
 
@@ -190,6 +247,10 @@ def wait_for(look: Callable[[], T | None], what: str, timeout_s: float, *, see: 
             raise StillWaitingError(f"{what} did not arrive within {timeout_s:.0f} s; see `{see}`")
         time.sleep(POLL_S)
     return found
+
+
+def _datasets_path(model: str, *parts: str) -> str:
+    return "/".join(["/models", quote(model, safe=""), "datasets", *(quote(part, safe="") for part in parts)])
 
 
 def _run_path(model: str, run_id: str) -> str:

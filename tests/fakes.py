@@ -50,6 +50,10 @@ class InMemoryObjectStore:
     def upload_new(self, path: Path, key: str) -> bool:
         return self.put_new(key, path.read_bytes())
 
+    def upload(self, path: Path, key: str) -> None:
+        with self._lock:
+            self.objects[key] = path.read_bytes()
+
 
 def _etag(body: bytes) -> str:
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

@@ -1,5 +1,6 @@
 """Everything the handlers of tests/models/pump-failure.toml need, on moto."""
 
+import hashlib
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,8 +84,9 @@ class Plant:
                 status=BatchStatus.ACCEPTED,
                 rows=RowCounts(delivered=rows, accepted=rows),
                 source=Source(bucket="landing", key="uploads/pump-failure/a.csv", size_bytes=1),
+                rows_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
                 received_at=until,
                 first_timestamp=first,
-                last_timestamp=until,
+                last_timestamp=until - timedelta(minutes=10),
             )
         )

@@ -11,6 +11,7 @@ from everloop.adapters.sqs_records import handle_each
 from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.s3_events import parse_created_objects
 from everloop.ingestion.ingestion import Ingestion
+from everloop.reading.limits import KIB, MIB, Limits
 from everloop.settings import IngestUploadSettings
 from everloop.stores.batches import BatchStore
 
@@ -23,6 +24,13 @@ def ingestion() -> Ingestion:
         batches=BatchStore(S3ObjectStore(settings.lake_bucket)),
         events=EventBridgeBus(settings.event_bus, SystemClock()),
         definition_of=load_definition,
+        limits=Limits(
+            file_bytes=settings.maximum_file_mib * MIB,
+            unpacked_bytes=settings.maximum_unpacked_mib * MIB,
+            unpacking_ratio=settings.maximum_unpacking_ratio,
+            columns=settings.maximum_columns,
+            field_bytes=settings.maximum_field_kib * KIB,
+        ),
     )
 
 

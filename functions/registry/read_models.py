@@ -1,4 +1,4 @@
-"""Tell what there is: models, versions, cards, histories, monitoring checks and runs."""
+"""Tell what there is: models, versions, cards, histories, monitoring checks, runs and datasets."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,39 +7,65 @@ from typing import Any
 from everloop.adapters.api_gateway import api_handler, path_parameter, respond, respond_text
 from everloop.adapters.definitions import known_models, load_definition
 from everloop.adapters.s3_objects import S3ObjectStore
-from everloop.registry.views import ModelViews
+from everloop.adapters.system_clock import SystemClock
+from everloop.monitoring.drift import compare
+from everloop.registry.datasets import DatasetViews
+from everloop.registry.views import ModelViews, Views
 from everloop.settings import ReadModelsSettings
+from everloop.stores.batches import BatchStore
 from everloop.stores.checks import CheckStore
+from everloop.stores.datasets import DatasetStore
 from everloop.stores.registry import ModelRegistry
 
 Event = dict[str, Any]
 
 
 @cache
-def views() -> ModelViews:
+def views() -> Views:
     settings = ReadModelsSettings.from_env()
-    return ModelViews(
-        ModelRegistry(S3ObjectStore(settings.models_bucket)), CheckStore(S3ObjectStore(settings.lake_bucket))
+    registry = ModelRegistry(S3ObjectStore(settings.models_bucket))
+    lake = S3ObjectStore(settings.lake_bucket)
+    datasets = DatasetViews(
+        datasets=DatasetStore(lake), batches=BatchStore(lake), registry=registry, clock=SystemClock(), compare=compare
     )
+    return Views(ModelViews(registry, CheckStore(lake)), datasets)
 
 
 def _model(event: Event) -> str:
     return load_definition(path_parameter(event, "model")).name
 
 
+def _datasets(event: Event) -> dict[str, Any]:
+    """The list, or, asked for a moment, what a training would take."""
+    query = event.get("queryStringParameters") or {}
+    if not query.keys() & {"as_of", "known_at"}:
+        return views().datasets.datasets(_model(event))
+    definition = load_definition(path_parameter(event, "model"))
+    return views().datasets.planned(definition, query.get("as_of"), query.get("known_at"))
+
+
 ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
-    "/models": lambda _: respond({"models": [views().model(load_definition(name)) for name in known_models()]}),
-    "/models/{model}": lambda event: respond(views().model(load_definition(_model(event)))),
-    "/models/{model}/versions": lambda event: respond(views().versions(_model(event))),
+    "/models": lambda _: respond({"models": [views().models.model(load_definition(name)) for name in known_models()]}),
+    "/models/{model}": lambda event: respond(views().models.model(load_definition(_model(event)))),
+    "/models/{model}/versions": lambda event: respond(views().models.versions(_model(event))),
     "/models/{model}/versions/{version}": lambda event: respond(
-        views().version(_model(event), path_parameter(event, "version"))
+        views().models.version(_model(event), path_parameter(event, "version"))
     ),
     "/models/{model}/versions/{version}/card": lambda event: respond_text(
-        views().card(_model(event), path_parameter(event, "version")), "text/markdown; charset=utf-8"
+        views().models.card(_model(event), path_parameter(event, "version")), "text/markdown; charset=utf-8"
     ),
-    "/models/{model}/history": lambda event: respond(views().history(_model(event))),
-    "/models/{model}/monitoring": lambda event: respond(views().monitoring(_model(event))),
-    "/models/{model}/runs/{run_id}": lambda event: respond(views().run(_model(event), path_parameter(event, "run_id"))),
+    "/models/{model}/datasets": lambda event: respond(_datasets(event)),
+    "/models/{model}/datasets/{version}": lambda event: respond(
+        views().datasets.dataset(_model(event), path_parameter(event, "version"))
+    ),
+    "/models/{model}/datasets/{version}/diff/{other}": lambda event: respond(
+        views().datasets.diff(_model(event), path_parameter(event, "version"), path_parameter(event, "other"))
+    ),
+    "/models/{model}/history": lambda event: respond(views().models.history(_model(event))),
+    "/models/{model}/monitoring": lambda event: respond(views().models.monitoring(_model(event))),
+    "/models/{model}/runs/{run_id}": lambda event: respond(
+        views().models.run(_model(event), path_parameter(event, "run_id"))
+    ),
 }
 
 

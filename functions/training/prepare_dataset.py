@@ -8,6 +8,8 @@ from typing import Any
 from everloop.adapters.definitions import load_definition
 from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.adapters.system_clock import SystemClock
+from everloop.contracts.datasets import DatasetStatistics, build_manifest
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
 from everloop.settings import PrepareDatasetSettings
@@ -15,7 +17,8 @@ from everloop.sql import open_database
 from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
 from everloop.stores.work import WorkStore
-from everloop.training.dataset import create_rows, prepare, select_batches, training_profile
+from everloop.training.dataset import prepare, profile_columns, propose_centres, read_columns, reference_profile
+from everloop.training.rows import create_rows, verify_rows
 from everloop.training.search import plan_trials
 
 
@@ -28,19 +31,25 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     annotate_trace(model=event["model"], run_id=event["run_id"])
     request = TrainingRequest.model_validate(event)
     definition = load_definition(request.model)
+    compiled = compile_features(definition)
     batches = BatchStore(lake())
-    selection = select_batches(definition, list(batches.reports(request.model)), request.as_of)
+    selection, manifest = build_manifest(definition, batches.reports(request.model), as_of=request.as_of)
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
-        files = [Path(folder) / f"{number:06}.parquet" for number in range(len(selection.reports))]
-        for report, path in zip(selection.reports, files, strict=True):
-            batches.download_rows(request.model, report.batch_id, path)
-        manifest = create_rows(connection, definition, selection, files)
-        version = DatasetStore(lake()).save(manifest)
-        compiled = compile_features(definition)
-        dataset = prepare(connection, definition, compiled, manifest)
-        work = WorkStore(lake(), request.model, request.run_id)
-        work.write("features.onnx", compiled.to_onnx().SerializeToString(deterministic=True))
-        work.write("profile.json", training_profile(connection, compiled).to_json())
-        work.write("request.json", request.model_dump_json().encode())
-        work.write("dataset.npz", dataset.to_npz())
-    return {"dataset_version": version, "rows": manifest.rows, "trials": plan_trials(definition)}
+        files = [Path(folder) / f"{number:06}.parquet" for number in range(len(manifest.batches))]
+        for batch, path in zip(manifest.batches, files, strict=True):
+            batches.download_rows(request.model, batch.batch_id, path)
+            verify_rows(batch, path)
+        totals = create_rows(connection, definition, selection, files)
+        columns = read_columns(connection, definition, compiled)
+        centres = batches.fix_centres(request.model, definition.hash, propose=lambda: propose_centres(columns))
+        profile = profile_columns(columns, centres)
+        dataset = prepare(connection, definition, compiled, manifest, columns)
+    kinds = {name: column.type for name, column in definition.columns.items()}
+    statistics = DatasetStatistics(**totals.model_dump(), prepared_at=SystemClock().now(), columns=kinds)
+    version = DatasetStore(lake()).save(manifest, statistics, profile.to_json())
+    work = WorkStore(lake(), request.model, request.run_id)
+    work.write("features.onnx", compiled.to_onnx().SerializeToString(deterministic=True))
+    work.write("profile.json", reference_profile(profile, compiled).to_json())
+    work.write("request.json", request.model_dump_json().encode())
+    work.write("dataset.npz", dataset.to_npz())
+    return {"dataset_version": version, "rows": totals.rows, "trials": plan_trials(definition)}

@@ -10,18 +10,23 @@ from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.sqs_records import handle_each
 from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.s3_events import parse_created_objects
+from everloop.reading.limits import KIB, Limits
 from everloop.settings import ValidateBatchSettings
 from everloop.stores.batches import BatchStore, parse_staged_key
+from everloop.stores.predictions import PredictionLog
 from everloop.validation.validation import Validation
 
 
 @cache
 def validation() -> Validation:
     settings = ValidateBatchSettings.from_env()
+    lake = S3ObjectStore(settings.lake_bucket)
     return Validation(
-        batches=BatchStore(S3ObjectStore(settings.lake_bucket)),
+        batches=BatchStore(lake),
+        predictions=PredictionLog(lake),
         events=EventBridgeBus(settings.event_bus, SystemClock()),
         definition_of=load_definition,
+        limits=Limits(field_bytes=settings.maximum_field_kib * KIB),
     )
 
 

@@ -78,8 +78,10 @@ class PipelineStack(Stack):
             timeout_s=VALIDATE_TIMEOUT_S,
             scratch_mib=SCRATCH_MIB,
             access=[
-                read_objects(lake, "staged/*", "batches/*", "profiles/*", "reports/*"),
-                write_objects(lake, "batches/*", "quarantine/*", "profiles/*", "reports/*"),
+                read_objects(
+                    lake, "staged/*", "batches/*", "profiles/*", "keys/*", "arrivals/*", "reports/*", "predictions/*"
+                ),
+                write_objects(lake, "batches/*", "quarantine/*", "profiles/*", "keys/*", "arrivals/*", "reports/*"),
                 list_keys(lake),
                 publish_events(bus),
             ],
@@ -98,8 +100,8 @@ class PipelineStack(Stack):
             timeout_s=900,
             scratch_mib=SCRATCH_MIB,
             access=[
-                read_objects(lake, "batches/*", "reports/*", "datasets/*", "work/*"),
-                write_objects(lake, "datasets/*", "work/*"),
+                read_objects(lake, "batches/*", "reports/*", "datasets/*", "profiles/*/centres/*", "work/*"),
+                write_objects(lake, "datasets/*", "profiles/*/centres/*", "work/*"),
                 list_keys(lake),
             ],
         )

@@ -76,7 +76,7 @@ class ServingStack(Stack):
             access=[
                 read_objects(models, "*"),
                 list_keys(models),
-                read_objects(lake, "checks/*"),
+                read_objects(lake, "checks/*", "datasets/*", "reports/*"),
                 list_keys(lake),
             ],
         )
@@ -112,6 +112,9 @@ class ServingStack(Stack):
             "GET /models/{model}/versions",
             "GET /models/{model}/versions/{version}",
             "GET /models/{model}/versions/{version}/card",
+            "GET /models/{model}/datasets",
+            "GET /models/{model}/datasets/{version}",
+            "GET /models/{model}/datasets/{version}/diff/{other}",
             "GET /models/{model}/history",
             "GET /models/{model}/monitoring",
             "GET /models/{model}/runs/{run_id}",

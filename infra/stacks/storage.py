@@ -46,7 +46,7 @@ class StorageStack(Stack):
         self.uploads = WorkQueue(self, "Uploads", config=config, consumer_timeout_s=INGEST_TIMEOUT_S)
         self.staged = WorkQueue(self, "Staged", config=config, consumer_timeout_s=VALIDATE_TIMEOUT_S)
         self.landing.notify(self.uploads, prefix="uploads/")
-        self.lake.notify(self.staged, prefix="staged/", suffix=".parquet")  # written last, after its description
+        self.lake.notify(self.staged, prefix="staged/", suffix=".rows")  # written last, after its description
 
         # NOTE: the bus gets a generated name like everything else, so that two deployments fit in one account; an
         # output and each function's settings carry it. Deleting a bus loses no data, so it is never retained.

@@ -1,15 +1,18 @@
-"""Files on their way in: upload, batches, quarantine, datasets."""
+"""Files on their way in: upload, batches, quarantine."""
 
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from everloop.contracts.batches import BatchReport, BatchStatus
-from local.console import AsJson, Name, announced, print_json, print_table, stdout
+from local.commands.reports import BATCH_COLUMNS, batch_cells, print_full, print_short, print_totals
+from local.console import AsJson, Name, announced, one_of, print_json, print_table, stdout
 from local.errors import ApiError
 from local.loop import Loop, batch_id_of
+from local.replay import candidates, waiting_rows
 from local.target import Target
 
 SHOWN_ROWS = 20
@@ -17,7 +20,7 @@ SHOWN_ROWS = 20
 
 def upload(
     name: Name,
-    files: Annotated[list[Path], typer.Argument(help="CSV, TSV, JSON Lines, JSON or Parquet; .gz of each.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, TSV, JSON Lines, JSON or Parquet; compressed or not.")],
     as_json: AsJson = False,
 ) -> None:
     """Upload files and wait until each is accepted, quarantined or rejected."""
@@ -29,69 +32,110 @@ def upload(
         print_json([report.model_dump(mode="json") for _, report in reports])
     else:
         for path, report in reports:
-            _print_report(path.name, report)
+            print_short(report, name=path.name)
             if path in delivered_before:
                 stdout.print("  these very bytes were delivered before: one batch, counted once")
-    if any(report.status is not BatchStatus.ACCEPTED for _, report in reports):
-        raise typer.Exit(1)
+    _exit_unless_accepted(report for _, report in reports)
 
 
-def batches(name: Name, as_json: AsJson = False) -> None:
+def batches(
+    name: Name,
+    batch: Annotated[str | None, typer.Argument(help="A batch id, or its beginning: its whole report.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the files that were delivered, and what became of their rows."""
     reports = Loop(Target.current()).batches(name)
+    if batch:
+        report = {report.batch_id: report for report in reports}[_batch_of(reports, name, batch)]
+        if as_json:
+            print_json(report.model_dump(mode="json"))
+        else:
+            print_full(report)
+        return
     if as_json:
         print_json([report.model_dump(mode="json") for report in reports])
         return
-    print_table(
-        ["batch", "file", "status", "delivered", "accepted", "quarantined", "duplicates", "from", "until"],
-        [
-            (
-                report.batch_id,
-                Path(report.source.key).name,
-                report.status.value,
-                *report.rows.model_dump().values(),
-                _day(report.first_timestamp),
-                _day(report.last_timestamp),
-            )
-            for report in reports
-        ],
-    )
+    print_table(BATCH_COLUMNS, [batch_cells(report) for report in reports])
+    print_totals(reports)
 
 
 def quarantine(
     name: Name,
     batch: Annotated[str | None, typer.Argument(help="A batch id; without it, every batch with problems.")] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Let what waits be judged by the definition deployed now.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show why rows were quarantined, and, for one batch, the rows themselves."""
+    """Show why rows were quarantined, and, for one batch, the rows themselves; or let them in again."""
+    if replay:
+        _replay(Loop(announced(Target.current())), name, batch, as_json)
+        return
     loop = Loop(Target.current())
-    reports = [report for report in loop.batches(name) if report.problems and batch in (None, report.batch_id)]
-    if batch and not reports:
-        raise ApiError(f"batch {batch!r} of {name!r} has no quarantined row; see `everloop batches {name}`")
-    rows = _quarantined_rows(loop, name, batch) if batch else []
+    every = loop.batches(name)
+    chosen = _batch_of(every, name, batch) if batch else None
+    reports = [report for report in every if report.rows.quarantined and chosen in (None, report.batch_id)]
+    if chosen and not reports:
+        raise ApiError(f"batch {chosen!r} of {name!r} has no quarantined row; see `everloop batches {name}`")
+    waiting = waiting_rows(every)
+    rows = _quarantined_rows(loop, name, chosen) if chosen else []
     if as_json:
         problems = [{"batch_id": r.batch_id, **p.model_dump()} for r in reports for p in r.problems]
-        print_json({"problems": problems, "rows": rows})
+        print_json({"problems": problems, "waiting": waiting, "rows": rows})
         return
     print_table(
-        ["batch", "reason", "column", "rows", "expected", "example"],
-        [(r.batch_id, p.reason, p.column, p.rows, p.expected, p.example) for r in reports for p in r.problems],
+        ["batch", "waiting", "reason", "column", "rows", "expected", "example"],
+        [
+            (r.batch_id, waiting.get(r.batch_id, 0), p.reason, p.column, p.rows, p.expected, p.example)
+            for r in reports
+            for p in r.problems
+        ],
     )
+    if waiting:
+        stdout.print(
+            f"\n{sum(waiting.values()):,} rows of {len(waiting)} batches wait. If the definition was wrong: mend it,"
+            f" deploy, then `everloop quarantine {name} --replay`",
+            markup=False,
+        )
     if rows:
         stdout.print(f"\nthe first {min(len(rows), SHOWN_ROWS)} of {len(rows)} rows")
         print_table(list(rows[0]), [list(row.values()) for row in rows[:SHOWN_ROWS]])
 
 
-def datasets(name: Name, as_json: AsJson = False) -> None:
-    """List the dataset versions that models were trained on."""
-    manifests = Loop(Target.current()).datasets(name)
+def _replay(loop: Loop, name: str, batch: str | None, as_json: bool) -> None:
+    every = loop.batches(name)
+    chosen = _batch_of(every, name, batch) if batch else None
+    started: list[str] = []
+    held_back: list[dict[str, str]] = []
+    for candidate in candidates(every):
+        if chosen in (None, candidate.report.batch_id):
+            try:
+                started.append(loop.replay(name, candidate))
+            except ApiError as error:
+                why = {"batch_id": candidate.report.batch_id, "what": candidate.what, "reason": str(error)}
+                held_back.append(why)
+    reports = [loop.wait_for_report(name, batch_id) for batch_id in started]
     if as_json:
-        print_json(manifests)
-        return
-    print_table(
-        ["dataset version", "rows", "batches", "since", "as of"],
-        [(version, m["rows"], len(m["batches"]), m["since"], m["as_of"]) for version, m in manifests.items()],
-    )
+        print_json({"reports": [report.model_dump(mode="json") for report in reports], "held_back": held_back})
+    else:
+        for report in reports:
+            parent = report.source.replay_of
+            print_short(report, name=f"replay of {parent}" if parent else Path(report.source.key).name)
+        for why in held_back:
+            stdout.print(f"batch {why['batch_id']}: {why['what']}: {why['reason']}", markup=False)
+        if not reports and not held_back:
+            stdout.print("nothing waits")
+    _exit_unless_accepted(reports)
+
+
+def _batch_of(reports: Sequence[BatchReport], name: str, beginning: str) -> str:
+    ids = [report.batch_id for report in reports]
+    return one_of(ids, beginning, f"batch of {name!r}", see=f"everloop batches {name}")
+
+
+def _exit_unless_accepted(reports: Iterable[BatchReport]) -> None:
+    if any(report.status is not BatchStatus.ACCEPTED for report in reports):
+        raise typer.Exit(1)
 
 
 def _quarantined_rows(loop: Loop, name: str, batch_id: str) -> list[dict[str, Any]]:
@@ -104,25 +148,3 @@ def _quarantined_rows(loop: Loop, name: str, batch_id: str) -> list[dict[str, An
         found = duckdb.execute("select * from read_parquet($path)", {"path": str(path)})
         names = [column[0] for column in found.description or []]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
-def _print_report(file: str, report: BatchReport) -> None:
-    rows = report.rows
-    stdout.print(
-        f"{file}: [bold]{report.status.value}[/]  batch {report.batch_id}  {rows.delivered:,} delivered = "
-        f"{rows.accepted:,} accepted + {rows.quarantined:,} quarantined + {rows.duplicates:,} duplicates"
-    )
-    if report.detail:
-        stdout.print(f"  {report.reason}: {report.detail}", markup=False)
-    for problem in report.problems[:SHOWN_ROWS]:
-        where = f"{problem.column}: " if problem.column else ""
-        example = f", got {problem.example!r}" if problem.example is not None else ""
-        stdout.print(
-            f"  {problem.rows:,} × {where}{problem.reason}, expected {problem.expected}{example}", markup=False
-        )
-    if report.undeclared_columns:
-        stdout.print(f"  ignored, since not declared: {', '.join(report.undeclared_columns)}", markup=False)
-
-
-def _day(moment: Any) -> str | None:
-    return f"{moment:%Y-%m-%d}" if moment else None

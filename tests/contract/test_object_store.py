@@ -42,6 +42,14 @@ def test_a_key_is_written_only_once(store: ObjectStore) -> None:
     assert store.get("key").body == b"first"
 
 
+def test_a_file_may_be_written_over(store: ObjectStore, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    for body in (b"first", b"second"):
+        file.write_bytes(body)
+        store.upload(file, "key")
+        assert store.get("key").body == body
+
+
 def test_an_absent_object_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
     assert not store.exists("absent")
     with pytest.raises(ObjectNotFoundError, match="absent"):
@@ -171,7 +179,9 @@ def test_s3_says_not_found_for_a_version_that_is_gone(atomic_aws: None, tmp_path
         store.download("upload.csv", tmp_path / "file", version=version)
 
 
-@pytest.mark.parametrize("call", ["get", "exists", "put_new", "replace", "list_keys", "download", "upload_new"])
+@pytest.mark.parametrize(
+    "call", ["get", "exists", "put_new", "replace", "list_keys", "download", "upload_new", "upload"]
+)
 def test_no_foreign_error_leaves_the_s3_adapter(aws: None, tmp_path: Path, call: str) -> None:
     """The bucket does not exist: each method answers with an error of ours that names the object."""
     store = S3ObjectStore("no-such-bucket")
@@ -184,6 +194,7 @@ def test_no_foreign_error_leaves_the_s3_adapter(aws: None, tmp_path: Path, call:
         "list_keys": lambda: list(store.list_keys("key")),
         "download": lambda: store.download("key", tmp_path / "target"),
         "upload_new": lambda: store.upload_new(tmp_path / "file", "key"),
+        "upload": lambda: store.upload(tmp_path / "file", "key"),
     }
     with pytest.raises(StorageError, match="s3://no-such-bucket/key"):
         calls[call]()

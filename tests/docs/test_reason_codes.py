@@ -3,26 +3,33 @@
 import re
 from pathlib import Path
 
-from everloop import ingestion
-from everloop.ingestion.readers.delimited import REASONS
+import everloop
+from everloop.contracts.batches import Problem
+from everloop.reading.scan import REASONS
 from everloop.validation.checks import CHECKS
-from everloop.validation.rows import ABSENT_COLUMN
+from everloop.validation.findings import FINDINGS
 from everloop.validation.verdict import judge_batch
 
 PAGE = Path(__file__).parents[2] / "docs" / "reason-codes.md"
 RAISED = re.compile(r'BatchRejectedError\(\s*"(\w+)"')
 
 
+WRONG_TYPE = Problem(reason="wrong_type", column="x", rows=2, expected="a number")
+
+
 def reasons_of_files() -> set[str]:
-    [folder] = ingestion.__path__
+    [folder] = everloop.__path__
     sources = [path.read_text() for path in Path(folder).rglob("*.py")]
-    return {reason for source in sources for reason in RAISED.findall(source)} | set(REASONS.values())
+    return {reason for source in sources for reason in RAISED.findall(source)} | set(REASONS)
 
 
 def reasons_of_batches() -> set[str | None]:
     verdicts = [
-        judge_batch(delivered=3, invalid=invalid, missing_columns=missing)
-        for invalid, missing in ((3, None), (2, None), (0, "x"), (0, None))
+        judge_batch(delivered=3, invalid=3),
+        judge_batch(delivered=3, invalid=2),
+        judge_batch(delivered=3, invalid=2, problems=[WRONG_TYPE]),
+        judge_batch(delivered=3, invalid=0, missing_columns="x"),
+        judge_batch(delivered=3, invalid=0),
     ]
     return {verdict.reason for verdict in verdicts if verdict.reason}
 
@@ -30,4 +37,4 @@ def reasons_of_batches() -> set[str | None]:
 def test_the_page_lists_the_reasons_there_are() -> None:
     documented = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
     assert len(documented) == len(set(documented))
-    assert set(documented) == reasons_of_files() | reasons_of_batches() | set(CHECKS) | {ABSENT_COLUMN}
+    assert set(documented) == reasons_of_files() | reasons_of_batches() | set(CHECKS) | set(FINDINGS)

@@ -32,12 +32,22 @@ def started_cloud(folder: Path) -> Iterator[Cloud]:
 @contextmanager
 def deployed_loop(folder: Path, models: Path) -> Iterator[Loop]:
     """The whole app with the definitions of `models`, as `everloop up` would deploy it."""
-    assembly = folder / "cdk.out"
-    context = {"everloop:dependencies": "host", "everloop:models": str(models)}
-    build_app(context, outdir=str(assembly), account=ACCOUNT, region=REGION).synth()
+    assembly = synthesized(folder / "cdk.out", models)
     with started_cloud(folder) as cloud:
         deploy(assembly, cloud.endpoint)
         yield Loop(Target(cloud))
+
+
+def redeploy(loop: Loop, folder: Path, models: Path) -> None:
+    """What `everloop up` does after a definition was changed."""
+    assert loop.target.cloud is not None
+    deploy(synthesized(folder, models), loop.target.cloud.endpoint)
+
+
+def synthesized(assembly: Path, models: Path) -> Path:
+    context = {"everloop:dependencies": "host", "everloop:models": str(models)}
+    build_app(context, outdir=str(assembly), account=ACCOUNT, region=REGION).synth()
+    return assembly
 
 
 def free_port() -> int:

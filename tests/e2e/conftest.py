@@ -18,6 +18,7 @@ MODELS = MappingProxyType(
         "pump-doubled": {},
         "pump-chosen": {'mode = "automatic"': 'mode = "manual"'},
         "pump-filed": {},
+        "pump-mended": {"maximum = 1000 }": "maximum = 100 }"},
         "pump-asked": {},
         "pump-watched": {'every = "1 day"': 'every = "1 minute"'},
     }

@@ -113,6 +113,32 @@ def test_quarantined_rows_of_a_batch_are_shown_with_their_reasons(run: Callable[
     assert "wrong_type" in str(row["_reasons"])
 
 
+def test_a_batch_is_shown_in_full_and_what_waits_of_it(run: Callable[..., Any]) -> None:
+    [batch] = json.loads(run("batches", MODEL, "--json").stdout)
+    shown = run("batches", MODEL, batch["batch_id"][:6]).stdout
+    assert "801 delivered = 800 accepted + 1 quarantined" in shown
+    assert "wrong_type" in shown
+    assert "801 delivered = 800 accepted + 0 duplicates + 1 in quarantine" in run("batches", MODEL).stdout
+    assert "1 rows of 1 batches wait" in run("quarantine", MODEL).stdout
+    replayed = json.loads(run("quarantine", MODEL, "--replay", "--json").stdout)
+    assert replayed["reports"] == []
+    assert [(held["batch_id"], held["what"]) for held in replayed["held_back"]] == [(batch["batch_id"], "1 rows")]
+    assert "1 rows: judged by this very definition" in run("quarantine", MODEL, "--replay").stdout
+
+
+def test_a_dataset_is_shown_compared_and_foretold(run: Callable[..., Any]) -> None:
+    [dataset] = json.loads(run("datasets", MODEL, "--json").stdout)
+    version = dataset["version"]
+    assert (dataset["rows"], dataset["superseded"], dataset["model_versions"]) == (800, 0, [1])
+    assert "basic" in run("datasets", MODEL, version[:6]).stdout
+    compared = run("datasets", MODEL, "diff", version[:6], version)
+    assert compared.stdout.count("800 rows of 1 batches") == 2
+    assert "DRIFTED" not in compared.stdout
+    assert f"{version}, which exists" in run("datasets", MODEL, "--as-of", "2030-01-01").stdout
+    early = run("datasets", MODEL, "--as-of", "2030-01-01", "--known-at", "2020-01-01T00:00:00+01:00", "--json")
+    assert json.loads(early.stdout)["manifest"]["batches"] == []
+
+
 def test_a_run_is_shown_as_it_ended(run: Callable[..., Any]) -> None:
     [version] = json.loads(run("versions", MODEL, "--json").stdout)
     assert "promoted version 1" in run("run", MODEL, version["run_id"]).stdout
@@ -140,7 +166,8 @@ def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
         (["run", MODEL, "no-run"], "has not ended, or never began (HTTP 404)"),
         (["predict", MODEL, "{age: 41}"], "expected JSON such as"),
         (["predict", MODEL, '{"age": "old"}'], "row 0, age: expected number, got 'old'"),
-        (["quarantine", MODEL, "0000"], "has no quarantined row"),
+        (["quarantine", MODEL, "0000"], "expected the id of a batch of 'churn', got '0000', which is none"),
+        (["datasets", MODEL, "diff", "0000", "1111"], "expected the id of a dataset of 'churn'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -95,7 +95,7 @@ def test_the_first_candidate_becomes_champion_with_all_its_papers(loop: Loop, tr
     version = loop.call("GET", f"/models/{MODEL}/versions/1")
     assert version["run_id"] == trained["run_id"]
     assert version["lineage"]["dataset_version"] == trained["dataset_version"]
-    assert trained["dataset_version"] in loop.datasets(MODEL)
+    assert trained["dataset_version"] in [dataset["version"] for dataset in loop.datasets(MODEL)]
     assert "pump-lived" in loop.card(MODEL, 1)
     [execution] = executions(loop, trained["run_id"])
     assert execution["status"] == "SUCCEEDED"

@@ -44,10 +44,10 @@ def test_staged_rows_and_uploads_are_announced_to_their_queues(assembly: Assembl
             announced[keys] = (name.split("/")[1].rstrip("0123456789ABCDEF"), rule["Queue"]["Fn::GetAtt"][0])
     assert {keys: bucket for keys, (bucket, _) in announced.items()} == {
         "uploads/": "Landing",
-        "staged/*.parquet": "Lake",
+        "staged/*.rows": "Lake",
     }
     assert announced["uploads/"][1].startswith("Uploads")
-    assert announced["staged/*.parquet"][1].startswith("Staged")
+    assert announced["staged/*.rows"][1].startswith("Staged")
 
 
 def test_only_buckets_of_this_account_may_announce(assembly: Assembly) -> None:

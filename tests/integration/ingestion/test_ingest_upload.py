@@ -28,7 +28,7 @@ def test_an_upload_is_staged(cloud: Cloud) -> None:
     event = sample("ingestion/upload.json")
     event["Records"][0]["body"] = event["Records"][0]["body"].replace("096fKKXTRTtl3on89fVO.nfljtsv6qko", version)
     assert ingest_upload.lambda_handler(event, None) == {"batchItemFailures": []}
-    assert cloud.lake_keys() == [f"staged/machine-failure/{BATCH_ID}.{suffix}" for suffix in ("json", "parquet")]
+    assert cloud.lake_keys() == [f"staged/machine-failure/{BATCH_ID}.{suffix}" for suffix in ("json", "rows")]
     staged = json.loads(cloud.get(f"staged/machine-failure/{BATCH_ID}.json"))
     assert staged["source"]["version_id"] == version
     assert staged["received_at"] == "2026-03-14T09:26:53.589000Z"
@@ -42,13 +42,13 @@ def test_a_key_with_spaces_and_plus_is_found(cloud: Cloud) -> None:
 
 
 def test_a_faulty_file_is_reported_and_its_message_is_done(cloud: Cloud) -> None:
-    cloud.put(cloud.landing, MARCH, CSV + b"3,M\n")
+    cloud.put(cloud.landing, MARCH, CSV.replace(b"UDI", b"Type"))
     event = sample("ingestion/several_messages.json")
     event["Records"] = event["Records"][:1]
     for _ in range(2):
         assert ingest_upload.lambda_handler(event, None) == {"batchItemFailures": []}
     [key] = cloud.lake_keys()
-    assert json.loads(cloud.get(key))["reason"] == "ragged_rows"
+    assert json.loads(cloud.get(key))["reason"] == "duplicate_columns"
     [told] = cloud.received_events()
     assert (told["type"], told["subject"], told["data"]["key"]) == ("batch.rejected", "machine-failure", key)
 
@@ -56,9 +56,30 @@ def test_a_faulty_file_is_reported_and_its_message_is_done(cloud: Cloud) -> None
 def test_only_the_message_that_failed_is_delivered_again(cloud: Cloud) -> None:
     cloud.put(cloud.landing, MARCH, CSV)
     event = sample("ingestion/several_messages.json")
-    gone = event["Records"][1]["messageId"]
-    assert ingest_upload.lambda_handler(event, None) == {"batchItemFailures": [{"itemIdentifier": gone}]}
+    event["Records"][1]["body"] = "no notification"
+    failed = event["Records"][1]["messageId"]
+    assert ingest_upload.lambda_handler(event, None) == {"batchItemFailures": [{"itemIdentifier": failed}]}
     assert len(cloud.lake_keys()) == 2
+
+
+def test_an_upload_that_was_deleted_meanwhile_is_reported_and_its_message_is_done(cloud: Cloud) -> None:
+    event = sample("ingestion/several_messages.json")
+    event["Records"] = event["Records"][:1]
+    for _ in range(2):
+        assert ingest_upload.lambda_handler(event, None) == {"batchItemFailures": []}
+    [key] = cloud.lake_keys()
+    assert json.loads(cloud.get(key))["reason"] == "object_gone"
+    assert len(cloud.received_events()) == 1
+
+
+def test_the_limits_are_settings(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERLOOP_MAXIMUM_COLUMNS", "3")
+    cloud.put(cloud.landing, MARCH, CSV)
+    event = sample("ingestion/several_messages.json")
+    event["Records"] = event["Records"][:1]
+    assert ingest_upload.lambda_handler(event, None) == {"batchItemFailures": []}
+    [key] = cloud.lake_keys()
+    assert json.loads(cloud.get(key))["reason"] == "too_many_columns"
 
 
 def test_the_test_event_of_s3_is_ignored(cloud: Cloud) -> None:

@@ -61,9 +61,12 @@ def test_every_read_route_answers(plant: Plant) -> None:
     assert read("read_history")[1]["history"][0]["reason"] == "looks good"
     assert read("read_monitoring")[1] == {"model": MODEL, "checks": []}
     assert read("read_run")[1]["status"] == "registered"
+    assert read("read_datasets")[1] == {"model": MODEL, "datasets": []}
+    plan = read("read_planned_dataset")[1]
+    assert (plan["known_at"], plan["exists"], plan["manifest"]["batches"]) == ("2026-03-14T09:30:00+00:00", False, [])
 
 
-@pytest.mark.parametrize("sample", ["read_version", "read_card", "read_run"])
+@pytest.mark.parametrize("sample", ["read_version", "read_card", "read_run", "read_dataset", "read_dataset_diff"])
 def test_what_does_not_exist_is_a_404(plant: Plant, sample: str) -> None:
     status, body = read(sample)
     assert (status, body["title"]) == (404, "Not found")
@@ -80,6 +83,10 @@ SAMPLES = (
     "read_versions",
     "read_version",
     "read_card",
+    "read_datasets",
+    "read_planned_dataset",
+    "read_dataset",
+    "read_dataset_diff",
     "read_history",
     "read_monitoring",
     "read_run",

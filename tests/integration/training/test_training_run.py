@@ -8,11 +8,11 @@ import boto3
 import pytest
 
 from everloop.contracts.registry import RunReport
-from everloop.errors import TooFewRowsError
+from everloop.errors import IntegrityError, TooFewRowsError
 from everloop.inference.rows import to_columns
 from everloop.scorer import Scorer
 from everloop.stores.work import WorkStore
-from functions.registry import register_version, set_alias
+from functions.registry import read_models, register_version, set_alias
 from functions.training import evaluate_candidate, finish_run, fit_candidate, prepare_dataset, run_trial
 from tests.plant import MODEL, Plant
 from tests.samples import event, pump_failure, pump_row
@@ -114,6 +114,38 @@ def test_a_second_run_on_the_same_rows_does_not_beat_its_own_champion(prepared: 
     call(fit_candidate, {**run, "trials": event("training/fit_candidate.json")["trials"]})
     evaluation = call(evaluate_candidate, run)
     assert [gate["name"] for gate in evaluation["gates"] if not gate["passed"]] == ["champion"]
+
+
+def test_a_dataset_can_be_listed_looked_into_and_compared(prepared: Plant) -> None:
+    version = call(prepare_dataset, {**REQUEST, "run_id": "run-2", "as_of": "2027-01-01T00:00:00Z"})["dataset_version"]
+    first, second = (WorkStore(prepared.lake, MODEL, run).read("dataset.npz") for run in (RUN["run_id"], "run-2"))
+    assert first == second, "the same data is the same dataset, to the byte"
+    path = {"model": MODEL, "version": version, "other": version}
+    [listed] = read("read_datasets")["datasets"]
+    assert (listed["version"], listed["rows"], listed["batches"]) == (version, ROWS, 1)
+    shown = read("read_dataset", pathParameters=path)
+    assert shown["columns"].keys() == {"measured_at", "kind", "pressure", "starts", "outdoors", "failed"}
+    assert not any(column["drift"] and column["drift"]["drifted"] for column in read_diff(path)["columns"])
+    query = {"as_of": REQUEST["as_of"]}
+    plan = read("read_planned_dataset", queryStringParameters=query)
+    assert (plan["version"], plan["exists"]) == (version, True)
+
+
+def test_a_batch_whose_rows_were_exchanged_ends_the_run(plant: Plant, tmp_path: Path) -> None:
+    plant.accept_batch(tmp_path, rows=ROWS)
+    boto3.client("s3").put_object(Bucket=plant.lake.bucket, Key=f"batches/{MODEL}/batch-1.parquet", Body=b"other rows")
+    with pytest.raises(IntegrityError, match="batch 'batch-1': expected accepted rows with sha256"):
+        prepare_dataset.lambda_handler(REQUEST, None)
+
+
+def read(sample: str, **changes: Any) -> Any:
+    response = read_models.lambda_handler(event(f"registry/{sample}.json") | changes, None)
+    assert response["statusCode"] == 200, response["body"]
+    return json.loads(response["body"])
+
+
+def read_diff(path: dict[str, str]) -> Any:
+    return read("read_dataset_diff", pathParameters=path)
 
 
 def test_too_few_rows_end_the_run_with_a_name_the_workflow_reports(plant: Plant, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from everloop.adapters import definitions
-from everloop.contracts.batches import Source, StagedBatch
+from everloop.contracts.batches import Format, Reading, Source, StagedBatch
 from functions.ingestion import ingest_upload
 from functions.validation import validate_batch
 from tests.integration.conftest import Cloud, sample
@@ -40,9 +40,10 @@ def stage(cloud: Cloud, folder: Path) -> None:
         model="machine-failure",
         source=Source(bucket=cloud.landing, key="uploads/machine-failure/march.csv", size_bytes=184),
         received_at="2026-03-14T09:26:53Z",
+        reading=Reading(format=Format.PARQUET, columns=("UDI", "Type", "Air temperature [K]", "Machine failure")),
     )
     cloud.put(cloud.lake, f"staged/machine-failure/{BATCH_ID}.json", staged.model_dump_json().encode())
-    cloud.put(cloud.lake, f"staged/machine-failure/{BATCH_ID}.parquet", path.read_bytes())
+    cloud.put(cloud.lake, f"staged/machine-failure/{BATCH_ID}.rows", path.read_bytes())
 
 
 def test_a_staged_batch_is_judged(cloud: Cloud, tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def deliver(cloud: Cloud, model: str, name: str, body: bytes) -> dict[str, Any]:
     cloud.put(cloud.landing, f"uploads/{model}/{name}", body)
     ingest_upload.lambda_handler(notification(cloud.landing, f"uploads/{model}/{name}", len(body)), None)
     for key in cloud.lake_keys():
-        if key.startswith("staged/") and key.endswith(".parquet"):
+        if key.startswith("staged/") and key.endswith(".rows"):
             validate_batch.lambda_handler(notification(cloud.lake, key, 1), None)
     [key] = [key for key in cloud.lake_keys() if key.startswith("reports/")]
     report: dict[str, Any] = json.loads(cloud.get(key))

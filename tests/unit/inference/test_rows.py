@@ -122,6 +122,22 @@ def test_every_wrong_cell_of_every_row_is_told_at_once_in_the_order_of_rows() ->
     ]
 
 
+def test_what_means_null_in_uploads_means_null_in_requests() -> None:
+    definition = Definition.model_validate(
+        {
+            "name": "air",
+            "task": "regression",
+            "data": {"target": "y", "csv": {"missing": ["-200", "unknown"]}},
+            "columns": {"y": "number", "co": "number", "kind": "category"},
+        }
+    )
+    rows = [{"co": -200, "kind": " unknown "}, {"co": -200.0, "kind": "-200"}, {"co": 2, "kind": "unknown to us"}]
+    columns = to_columns(rows, definition)
+    assert np.isnan(columns["co"][:2]).all()
+    assert columns["co"][2, 0] == 2
+    assert columns["kind"][:, 0].tolist() == ["", "", "unknown to us"]
+
+
 def test_an_unknown_column_hints_at_the_nearest() -> None:
     told = problems(pump_row(presure=1, zzz=2))
     assert [problem["expected"] for problem in told] == [

@@ -1,11 +1,7 @@
-import gzip
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
-import duckdb
 import pytest
 
 from everloop.contracts.batches import BatchReport
@@ -13,6 +9,7 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import NotFoundError
 from everloop.ingestion.ingestion import Ingested, Ingestion
+from everloop.reading.limits import Limits
 from everloop.stores.batches import BatchStore
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 
@@ -33,6 +30,7 @@ class World:
     landing: InMemoryObjectStore = field(default_factory=InMemoryObjectStore)
     lake: InMemoryObjectStore = field(default_factory=InMemoryObjectStore)
     bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def batches(self) -> BatchStore:
@@ -50,6 +48,7 @@ class World:
             batches=self.batches,
             events=self.bus,
             definition_of=self.definition_of,
+            limits=self.limits,
         )
 
     def upload(self, body: bytes | str, key: str = "uploads/pump/file", size: int | None = None) -> Ingested:
@@ -67,26 +66,5 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
-def staged_rows(world: World, tmp_path: Path) -> Callable[[bytes | str], list[dict[str, object]]]:
-    """Upload, and read back what was staged."""
-
-    def stage(body: bytes | str) -> list[dict[str, object]]:
-        ingested = world.upload(body)
-        assert ingested.outcome == "staged", ingested
-        path = tmp_path / "staged.parquet"
-        world.batches.download_staged(ingested.model, ingested.batch_id, path)
-        with duckdb.connect() as database:
-            found = database.execute("FROM read_parquet(?)", [str(path)])
-            names = [column[0] for column in found.description or []]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-    return stage
-
-
 def sha(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:16]
-
-
-def packed(body: bytes | str) -> bytes:
-    return gzip.compress(body if isinstance(body, bytes) else body.encode(), mtime=0)

@@ -1,14 +1,18 @@
 """One delivery or ten, dying in between or not: the same lake."""
 
+from pathlib import Path
+
+import duckdb
 import pytest
 
+from everloop.contracts.batches import BatchReport, BatchStatus
 from everloop.contracts.s3_events import CreatedObject
-from everloop.errors import ObjectNotFoundError, StorageError
+from everloop.errors import StorageError
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 from tests.unit.ingestion.conftest import RECEIVED_AT, World, pump, sha
 
 CSV = b"speed,kind,broken\n1,a,true\n"
-RAGGED = CSV + b"1\n"
+FAULTY = b"speed,speed,broken\n1,2,true\n"
 
 
 class FailingStore(InMemoryObjectStore):
@@ -48,14 +52,16 @@ def test_the_source_is_staged_beside_the_rows(world: World) -> None:
         "key": "uploads/pump/line 3/march.csv",
         "version_id": "v1",
         "size_bytes": len(CSV),
+        "replay_of": None,
     }
-    assert list(world.lake.objects) == [f"staged/pump/{sha(CSV)}.json", f"staged/pump/{sha(CSV)}.parquet"]
+    assert staged.reading.columns == ("speed", "kind", "broken")
+    assert list(world.lake.objects) == [f"staged/pump/{sha(CSV)}.json", f"staged/pump/{sha(CSV)}.rows"]
     assert world.bus.events == []
 
 
 def test_a_repeated_rejection_is_silent(world: World) -> None:
-    assert world.upload(RAGGED).outcome == "rejected"
-    assert world.upload(RAGGED, key="uploads/pump/other name.csv").outcome == "duplicate"
+    assert world.upload(FAULTY).outcome == "rejected"
+    assert world.upload(FAULTY, key="uploads/pump/other name.csv").outcome == "duplicate"
     assert len(world.bus.events) == 1
 
 
@@ -102,15 +108,83 @@ def test_dying_while_staging_leaves_nothing_that_a_retry_does_not_mend(fail_at: 
 def test_dying_while_telling_of_a_rejection_tells_it_again(world: World) -> None:
     world.bus = FailingBus()
     with pytest.raises(StorageError):
-        world.upload(RAGGED)
+        world.upload(FAULTY)
     assert world.lake.objects == {}
     world.bus = InMemoryEventBus()
-    assert world.upload(RAGGED).outcome == "rejected"
+    assert world.upload(FAULTY).outcome == "rejected"
     assert len(world.bus.events) == 1
 
 
-def test_an_upload_that_is_gone_is_an_error_to_retry_and_not_a_rejection(world: World) -> None:
-    gone = CreatedObject("landing", "uploads/pump/gone.csv", None, 1, RECEIVED_AT)
-    with pytest.raises(ObjectNotFoundError):
-        world.ingestion.ingest(gone)
-    assert world.lake.objects == {}
+def test_an_upload_that_was_deleted_before_it_was_read_gets_a_report(world: World) -> None:
+    """Nobody will ever find its bytes, so that trying again would help nobody."""
+    gone = CreatedObject("landing", "uploads/pump/gone.csv", "v1", 1, RECEIVED_AT)
+    ingested = world.ingestion.ingest(gone)
+    assert (ingested.outcome, ingested.reason) == ("rejected", "object_gone")
+    assert world.report(ingested).source.key == "uploads/pump/gone.csv"
+    assert world.ingestion.ingest(gone).outcome == "duplicate"
+    assert len(world.bus.events) == 1
+    assert world.upload(CSV, key="uploads/pump/gone.csv").outcome == "staged"
+
+
+def test_the_same_bytes_twice_are_one_batch_and_the_second_delivery_says_so(world: World) -> None:
+    first, second = world.upload(CSV), world.upload(CSV, key="uploads/pump/again.csv")
+    assert (first.outcome, second.outcome) == ("staged", "duplicate")
+    assert second.batch_id == first.batch_id
+    assert second.detail == f"the same bytes are batch {first.batch_id}, which waits for validation"
+    assert world.batches.staged("pump", first.batch_id).source.key == "uploads/pump/file"
+
+
+def test_deliveries_in_any_order_give_the_same_batches() -> None:
+    other = CSV + b"2,b,false\n"
+    one, two = World(), World()
+    for world, bodies in ((one, (CSV, other, CSV)), (two, (other, CSV, other))):
+        for body in bodies:
+            world.upload(body)
+    assert one.lake.objects == two.lake.objects
+
+
+@pytest.mark.parametrize("key", ["uploads/pump/a b+c/../ü 字.csv", "uploads/pump/x\n.csv", "uploads/pump/.."])
+def test_any_name_of_a_file_will_do(world: World, key: str) -> None:
+    ingested = world.upload(CSV, key=key)
+    assert (ingested.model, ingested.outcome) == ("pump", "staged")
+    assert world.batches.staged("pump", ingested.batch_id).source.key == key
+
+
+def test_a_batch_that_validation_refused_unread_is_staged_anew_under_another_definition(world: World) -> None:
+    """The way it is read has changed with the definition, and its notification must be sent again."""
+    file = b"speed;kind;broken\n1,5;a,b;true\n"
+    batch_id = world.upload(file).batch_id
+    staged = world.batches.staged("pump", batch_id)
+    world.batches.save_report(
+        BatchReport(
+            batch_id=batch_id,
+            model="pump",
+            status=BatchStatus.REJECTED,
+            source=staged.source,
+            received_at=RECEIVED_AT,
+            definition_hash=world.definition.hash,
+            reason="ragged_rows",
+        )
+    )
+    assert world.upload(file).outcome == "duplicate"
+    world.definition = pump(data={"target": "broken", "csv": {"decimal": "."}})
+    assert world.upload(file).outcome == "staged"
+    assert (staged.reading.decimal, world.batches.staged("pump", batch_id).reading.decimal) == (",", ".")
+
+
+def test_a_replay_names_the_batch_it_is_of_and_is_read_as_that_was(world: World, tmp_path: Path) -> None:
+    first = world.upload("_;velocity\n1,5;2,5\n")
+    assert first.reason == "missing_columns"
+    path = tmp_path / "rows.parquet"
+    with duckdb.connect() as database:
+        database.execute(f"COPY (SELECT '1,5' AS speed, 'true' AS broken, 1 AS _row) TO '{path}'")
+    replay = world.upload(path.read_bytes(), key=f"uploads/pump/replays/{first.batch_id}.parquet")
+    staged = world.batches.staged("pump", replay.batch_id)
+    assert staged.source.replay_of == first.batch_id
+    assert (staged.reading.format, staged.reading.decimal) == ("parquet", ",")
+    assert staged.reading.columns == ("speed", "broken", "_row")
+
+
+def test_a_replay_of_a_batch_nobody_knows_is_an_ordinary_file(world: World) -> None:
+    ingested = world.upload(CSV, key="uploads/pump/replays/0123456789abcdef.parquet")
+    assert world.batches.staged("pump", ingested.batch_id).source.replay_of is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from everloop.features import column_profile
+from everloop.features import category_profile
 from everloop.features.profile import Profile, ProfileMismatchError, centres_of
 from everloop.monitoring.drift import compare
 
@@ -83,7 +83,7 @@ def test_fifty_quiet_columns_raise_no_alarm(random):
 
 
 def test_columns_with_more_levels_than_are_kept_compare_without_a_false_alarm(random, monkeypatch):
-    monkeypatch.setattr(column_profile, "MAXIMUM_LEVELS", 50)
+    monkeypatch.setattr(category_profile, "MAXIMUM_LEVELS", 50)
     levels = np.array([f"v{i}" for i in range(400)])
     same = drift_of(random.choice(levels, 20_000), random.choice(levels[:390], 20_000))
     assert not same.drifted

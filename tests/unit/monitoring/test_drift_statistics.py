@@ -7,7 +7,8 @@ import pytest
 from scipy import special, stats
 from scipy.spatial import distance
 
-from everloop.features.column_profile import CategoryProfile, NumberProfile, bucket_values
+from everloop.features.column_profile import CategoryProfile, NumberProfile
+from everloop.features.number_profile import bucket_values
 from everloop.monitoring.drift import benjamini_hochberg
 from everloop.monitoring.statistics import chi_square, ks
 from everloop.monitoring.statistics.counts import count_categories, count_numbers

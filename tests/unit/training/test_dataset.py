@@ -1,5 +1,6 @@
 """Which accepted rows a run learns from, in which order, and what stops it before it fits anything."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
-from everloop.contracts.datasets import DatasetManifest
+from everloop.contracts.datasets import DatasetBatch, DatasetManifest, RowTotals, build_manifest
 from everloop.contracts.definition import ColumnType, Definition
-from everloop.errors import TooFewRowsError, UnusableTargetError
+from everloop.errors import IntegrityError, TooFewRowsError, UnusableRowsError, UnusableTargetError
 from everloop.features.compile import compile_features
-from everloop.training.dataset import ROWS_TABLE, create_rows, prepare, select_batches, training_profile
+from everloop.features.profile import Profile
+from everloop.training.dataset import prepare, profile_columns, read_columns, reference_profile
 from everloop.training.prepared import PreparedDataset
 from everloop.training.probes import _VALUES, create_probes
+from everloop.training.rows import ROWS_TABLE, create_rows, verify_rows
 from tests.samples import NOW
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,9 +64,8 @@ class Lake:
             self.connection.execute(f"copy ({sql}) to '{path}' (format parquet)")
         return paths
 
-    def create(self, definition: Definition, *batches: str, as_of: datetime = NOW) -> DatasetManifest:
-        reports = [report(f"batch-{number}", rows=ROWS) for number in range(len(batches))]
-        selection = select_batches(definition, reports, as_of)
+    def create(self, definition: Definition, *batches: str, as_of: datetime = NOW) -> RowTotals:
+        selection, _ = build_manifest(definition, reports(len(batches)), as_of=as_of)
         assert len(selection.reports) == len(batches)
         return create_rows(self.connection, definition, selection, self.files(*batches))
 
@@ -71,8 +73,15 @@ class Lake:
         return [row[0] for row in self.connection.execute(f"select {name} from {ROWS_TABLE}").fetchall()]
 
     def prepare(self, definition: Definition, *batches: str) -> PreparedDataset:
-        manifest = self.create(definition, *batches)
-        return prepare(self.connection, definition, compile_features(definition), manifest)
+        self.create(definition, *batches)
+        _, manifest = build_manifest(definition, reports(len(batches)), as_of=NOW)
+        compiled = compile_features(definition)
+        columns = read_columns(self.connection, definition, compiled)
+        return prepare(self.connection, definition, compiled, manifest, columns)
+
+    def profile(self, definition: Definition, *batches: str, **centres: float) -> Profile:
+        self.create(definition, *batches)
+        return profile_columns(read_columns(self.connection, definition, compile_features(definition)), centres)
 
 
 @pytest.fixture
@@ -90,6 +99,7 @@ def report(
     last: datetime | None = NOW,
     received_at: datetime = START,
     status: BatchStatus = BatchStatus.ACCEPTED,
+    sha256: str = "0" * 64,
 ) -> BatchReport:
     return BatchReport(
         batch_id=batch_id,
@@ -101,11 +111,20 @@ def report(
         first_timestamp=first,
         last_timestamp=last,
         reason=None if status is BatchStatus.ACCEPTED else "no_rows",
+        rows_sha256=sha256,
     )
 
 
+def reports(count: int) -> list[BatchReport]:
+    return [report(f"batch-{number}", rows=ROWS) for number in range(count)]
+
+
 def chosen(definition: Definition, *reports: BatchReport, as_of: datetime = NOW) -> list[str]:
-    return [report.batch_id for report in select_batches(definition, reports, as_of).reports]
+    return [batch.batch_id for batch in build_manifest(definition, reports, as_of=as_of)[1].batches]
+
+
+def manifest(definition: Definition, *reports: BatchReport, **cutoffs: Any) -> DatasetManifest:
+    return build_manifest(definition, reports, **{"as_of": NOW, **cutoffs})[1]
 
 
 # Which batches
@@ -180,10 +199,9 @@ def test_rows_after_the_moment_are_left_out_even_as_corrections(lake: Lake) -> N
 
 def test_the_window_cuts_within_a_batch_at_both_ends(lake: Lake) -> None:
     definition = machine(training={"window": "60 hours", "minimum_rows": 50})
-    manifest = lake.create(definition, rows(), as_of=START + timedelta(hours=90))
+    totals = lake.create(definition, rows(), as_of=START + timedelta(hours=90))
     assert lake.column("id") == list(range(30, 90))
-    assert manifest.rows == 60
-    assert manifest.since == START + timedelta(hours=30)
+    assert totals == RowTotals(delivered=100, left_out=40, superseded=0, rows=60)
 
 
 def test_a_zone_in_as_of_does_not_move_the_window(lake: Lake) -> None:
@@ -218,11 +236,102 @@ def test_too_few_rows_say_how_many_there_are_and_from_when(lake: Lake) -> None:
         lake.create(machine())
 
 
-def test_the_manifest_is_the_dataset_s_version(lake: Lake) -> None:
-    first = lake.create(machine(), rows())
-    assert lake.create(machine(), rows()).version == first.version
-    assert lake.create(machine(), rows(), as_of=NOW + timedelta(days=1)).version != first.version
-    assert [batch.batch_id for batch in first.batches] == ["batch-0"]
+def test_every_accepted_row_is_left_out_superseded_or_there(lake: Lake) -> None:
+    totals = lake.create(machine(), rows(), rows(50, x="-1"), as_of=START + timedelta(hours=80))
+    assert totals == RowTotals(delivered=150, left_out=20, superseded=50, rows=80)
+
+
+def test_a_column_declared_after_every_batch_is_null_in_all_rows(lake: Lake) -> None:
+    definition = machine(columns={**_kinds(), "new": "number", "late": "category"})
+    lake.create(definition, rows())
+    assert set(lake.column("new")) == set(lake.column("late")) == {None}
+    described = lake.connection.execute(f"describe {ROWS_TABLE}").fetchall()
+    assert {name: kind for name, kind, *_ in described if name in ("new", "late")} == {
+        "new": "DOUBLE",
+        "late": "VARCHAR",
+    }
+
+
+def test_a_column_that_only_newer_batches_have_is_null_in_the_older_rows(lake: Lake) -> None:
+    newer = rows(first_id=ROWS, start=START + timedelta(hours=ROWS)).replace("select ", "select i as new, ", 1)
+    lake.create(machine(columns={**_kinds(), "new": "number"}), rows(), newer)
+    assert lake.column("new") == [None] * ROWS + [float(i) for i in range(ROWS)]
+
+
+def test_rows_from_before_the_target_was_declared_are_left_out(lake: Lake) -> None:
+    older = f"select * exclude (y) from ({rows(10, first_id=ROWS)})"
+    assert lake.create(machine(), rows(), older) == RowTotals(delivered=110, left_out=10, superseded=0, rows=100)
+
+
+def test_rows_from_before_the_row_id_was_declared_do_not_supersede_one_another(lake: Lake) -> None:
+    older = f"select * exclude (id) from ({rows(10)})"
+    assert lake.create(machine(), rows(), older) == RowTotals(delivered=110, left_out=10, superseded=0, rows=100)
+
+
+def test_rows_of_a_type_that_today_s_cannot_hold_are_named(lake: Lake) -> None:
+    with pytest.raises(UnusableRowsError, match=r"machine: rows accepted under an earlier definition .*'abc'"):
+        lake.create(machine(), rows(x="'abc'"))
+
+
+def test_rows_that_are_not_those_accepted_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"rows")
+    verify_rows(DatasetBatch(batch_id="b", rows=1, sha256=hashlib.sha256(b"rows").hexdigest()), path)
+    verify_rows(DatasetBatch(batch_id="of an older report", rows=1, sha256=None), path)
+    with pytest.raises(IntegrityError, match=r"batch 'b': expected accepted rows with sha256 0000.*restore"):
+        verify_rows(DatasetBatch(batch_id="b", rows=1, sha256="0" * 64), path)
+
+
+# Versions
+
+
+def test_the_same_batches_are_the_same_version_whenever_they_are_asked_for() -> None:
+    day = timedelta(days=1)
+    first = manifest(machine(), report("a", last=NOW - day))
+    assert (first.since, first.as_of) == (None, None)
+    assert manifest(machine(), report("a", last=NOW - day), as_of=NOW + day) == first
+    window = machine(training={"window": "1000 days"})
+    assert manifest(window, report("a", last=NOW - day)).since is None
+
+
+def test_a_cutoff_within_a_batch_is_part_of_the_version() -> None:
+    definition = machine(training={"window": "10 days"})
+    divided = manifest(definition, report("a"))
+    assert (divided.since, divided.as_of) == (NOW - timedelta(days=10), NOW)
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))
+    assert manifest(definition, report("a"), as_of=elsewhere).version == divided.version
+    assert manifest(definition, report("a"), as_of=NOW - timedelta(seconds=1)).version != divided.version
+
+
+def test_without_a_timestamp_the_batches_alone_decide() -> None:
+    definition = machine(data={"target": "y"}, features={"double": "x * 2"})
+    first = manifest(definition, report("a"))
+    assert manifest(definition, report("a"), as_of=NOW + timedelta(days=1)) == first
+
+
+def test_other_rows_of_a_batch_or_another_definition_are_another_version() -> None:
+    first = manifest(machine(), report("a"))
+    assert manifest(machine(), report("a", sha256="1" * 64)).version != first.version
+    assert manifest(machine(training={"seed": 8}), report("a")).version != first.version
+
+
+def test_a_manifest_rebuilt_later_in_any_order_has_the_same_bytes() -> None:
+    day = timedelta(days=1)
+    known = [report(name, received_at=START + number * day) for number, name in enumerate("cab")]
+    later = [report("d", received_at=START + 9 * day), report("e", received_at=START + 8 * day)]
+    first = manifest(machine(), *known)
+    again = manifest(machine(), *later, *reversed(known), known_at=START + 2 * day)
+    assert again.model_dump_json() == first.model_dump_json()
+    assert [batch.batch_id for batch in first.batches] == ["c", "a", "b"]
+    assert manifest(machine(), *known, *later).version != first.version
+
+
+def test_one_manifest_gives_the_same_arrays_to_the_byte(tmp_path: Path) -> None:
+    def prepared(folder: str) -> bytes:
+        (tmp_path / folder).mkdir()
+        return Lake(tmp_path / folder).prepare(machine(), rows(), rows(30, x="-1")).to_npz()
+
+    assert prepared("a") == prepared("b")
 
 
 # Typed arrays
@@ -272,10 +381,20 @@ def test_probes_reach_the_model_s_inputs(lake: Lake) -> None:
     assert len(dataset.probes) == len(dataset.probes_raw["x"])
 
 
-def test_the_training_profile_covers_every_raw_column_but_time_which_always_moves(lake: Lake) -> None:
-    lake.create(machine(), rows())
-    profile = training_profile(lake.connection, compile_features(machine()))
-    assert set(profile.columns) == {"x", "s"}
+def test_the_reference_covers_every_raw_column_but_time_which_always_moves(lake: Lake) -> None:
+    profile = lake.profile(machine(), rows())
+    assert set(reference_profile(profile, compile_features(machine())).columns) == {"x", "s"}
+
+
+def test_a_dataset_is_profiled_in_all_columns_but_row_ids_and_text(lake: Lake) -> None:
+    definition = machine(columns={**_kinds(), "note": "text"})
+    profile = lake.profile(definition, rows())
+    assert (profile.rows, set(profile.columns)) == (ROWS, {"at", "x", "s", "y"})
+
+
+def test_a_dataset_is_profiled_about_the_model_s_centres(lake: Lake) -> None:
+    centres = lake.profile(machine(), rows(), x=3.0).centres
+    assert (centres["x"], centres["y"]) == (3.0, 0.5)
 
 
 # Targets that teach nothing

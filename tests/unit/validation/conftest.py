@@ -9,10 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from everloop.contracts.batches import BatchReport, Source, StagedBatch
+from everloop.contracts.batches import BatchReport, Format, Reading, Source, StagedBatch
 from everloop.contracts.definition import Definition
+from everloop.reading.upload import open_upload
 from everloop.sql import identifier
 from everloop.stores.batches import BatchStore, batch_key, quarantine_key
+from everloop.stores.predictions import PredictionLog
 from everloop.validation.validation import Validation
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 
@@ -57,15 +59,41 @@ class World:
             )
             database.execute("COPY rows TO ? (FORMAT parquet)", [str(path)])
             source = Source(bucket="landing", key="uploads/pump/march.csv", version_id="v1", size_bytes=100)
-            staged = StagedBatch(batch_id=batch_id, model="pump", source=source, received_at=RECEIVED_AT)
+            staged = StagedBatch(
+                batch_id=batch_id,
+                model="pump",
+                source=source,
+                received_at=RECEIVED_AT,
+                reading=Reading(format=Format.PARQUET, columns=tuple(names)),
+            )
             self.batches.stage(staged, path)
 
     @property
     def validation(self) -> Validation:
-        return Validation(batches=self.batches, events=self.bus, definition_of=lambda _: self.definition)
+        return Validation(
+            batches=self.batches,
+            predictions=PredictionLog(self.lake),
+            events=self.bus,
+            definition_of=lambda _: self.definition,
+        )
 
     def validate(self, *rows: Row) -> BatchReport:
         self.stage(rows)
+        return self.validation.validate("pump", BATCH_ID)
+
+    def deliver(self, body: bytes | str) -> BatchReport:
+        """Validate a file as it is, after ingestion's look at it."""
+        with TemporaryDirectory() as folder:
+            upload = Path(folder, "upload")
+            upload.write_bytes(body if isinstance(body, bytes) else body.encode())
+            plain, reading = open_upload(
+                upload, hints=self.definition.data.csv, declared=list(self.definition.columns), folder=Path(folder)
+            )
+            source = Source(bucket="landing", key="uploads/pump/march.csv", version_id="v1", size_bytes=100)
+            staged = StagedBatch(
+                batch_id=BATCH_ID, model="pump", source=source, received_at=RECEIVED_AT, reading=reading
+            )
+            self.batches.stage(staged, plain)
         return self.validation.validate("pump", BATCH_ID)
 
     @property

@@ -15,6 +15,7 @@ EverloopError
 │   └── PreconditionFailedError   somebody else wrote first (a lost compare-and-swap)
 ├── TrainingError                 a run ends with this named reason; the champion stays as it is
 │   ├── TooFewRowsError
+│   ├── UnusableRowsError
 │   ├── UnusableTargetError
 │   └── AllTrialsFailedError
 └── ModelUnavailableError         a version cannot answer; the next one in line does
@@ -99,6 +100,10 @@ class TrainingError(EverloopError):
 
 
 class TooFewRowsError(TrainingError):
+    pass
+
+
+class UnusableRowsError(TrainingError):
     pass
 
 

@@ -38,6 +38,9 @@ class ObjectStore(Protocol):
     def upload_new(self, path: Path, key: str) -> bool:
         """`put_new` from a local file."""
 
+    def upload(self, path: Path, key: str) -> None:
+        """Write from a local file, whatever is there: for intermediates that are made anew."""
+
 
 class EventBus(Protocol):
     def publish(self, event_type: str, *, subject: str, data: Mapping[str, Any]) -> str:

@@ -34,14 +34,25 @@ class Settings(BaseModel):
         return {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
 
 
+MAXIMUM_FIELD_KIB = 1_024
+"""Ingestion and validation must agree on it, or the one hands over what the other cannot read."""
+
+
 class IngestUploadSettings(Settings):
     lake_bucket: str
     event_bus: str
+    maximum_file_mib: int = 256
+    maximum_unpacked_mib: int = 1024
+    """Both bounded by the function's disk, which holds the upload and its unpacked form."""
+    maximum_unpacking_ratio: int = 200
+    maximum_columns: int = 2_000
+    maximum_field_kib: int = MAXIMUM_FIELD_KIB
 
 
 class ValidateBatchSettings(Settings):
     lake_bucket: str
     event_bus: str
+    maximum_field_kib: int = MAXIMUM_FIELD_KIB
 
 
 class PrepareDatasetSettings(Settings):

@@ -83,6 +83,10 @@ class S3ObjectStore:
                 return False
         return True
 
+    def upload(self, path: Path, key: str) -> None:
+        with path.open("rb") as body:
+            self._put(key, body)
+
     def _put(self, key: str, body: Any, **condition: str) -> str:
         for _ in range(_BUSY_ATTEMPTS):
             try:

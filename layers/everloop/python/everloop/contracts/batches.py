@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -29,15 +29,45 @@ class Source(Contract):
     key: str
     version_id: str | None = None
     size_bytes: int = Field(ge=0)
+    replay_of: str | None = None
+    """The batch whose quarantined rows these are."""
+
+
+class Format(StrEnum):
+    DELIMITED = "csv"
+    JSON_LINES = "json-lines"
+    JSON_ARRAY = "json-array"
+    PARQUET = "parquet"
+
+    @property
+    def is_text(self) -> bool:
+        return self is not Format.PARQUET
+
+
+class Reading(Contract):
+    """What looking at a file told: enough to read its staged form, which is unpacked and, if it is text, UTF-8."""
+
+    format: Format
+    compression: Literal["gzip", "bzip2", "zstd"] | None = None
+    encoding: str | None = None
+    """Of the delivered text; null for Parquet."""
+    delimiter: str | None = None
+    quote: str | None = None
+    header: bool = True
+    """Delimiter, quote and header are those of a delimited file."""
+    decimal: Literal[".", ","] = "."
+    columns: tuple[str, ...] = ()
+    """As the file names them, in its order."""
 
 
 class StagedBatch(Contract):
-    """A file that could be read: its rows lie as text in the lake and wait for validation."""
+    """A file that could be read: it lies unpacked in the lake and waits for validation."""
 
     batch_id: str
     model: str
     source: Source
     received_at: AwareDatetime
+    reading: Reading
 
 
 class RowCounts(Contract):
@@ -70,12 +100,36 @@ class Problem(Contract):
     """The first value that failed; null when values were missing."""
 
 
+class Impact(StrEnum):
+    COMPATIBLE = "compatible"
+    """Worth knowing; nothing has to be done."""
+    SUSPICIOUS = "suspicious"
+    """The rows are accepted, and a person should look."""
+    BREAKING = "breaking"
+    """What comes in is no longer what the definition describes."""
+
+
+class Finding(Contract):
+    """Something about a batch as a whole, or one of its columns: by its definition, its history, what is served."""
+
+    reason: str
+    impact: Impact
+    column: str | None = None
+    expected: str
+    got: str
+
+
 class BatchReport(Contract):
     batch_id: str
     model: str
     status: BatchStatus
     rows: RowCounts = RowCounts()
     problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reading: Reading | None = None
+    """Null when the file could not be read."""
+    rows_sha256: str | None = None
+    """Of the Parquet file with the accepted rows."""
     undeclared_columns: tuple[str, ...] = ()
     """Columns of the file that the definition does not know; they are ignored."""
     source: Source
@@ -107,12 +161,19 @@ def required_columns(definition: Definition) -> tuple[str, ...]:
 
 
 def undeclared_columns(names: Iterable[str], definition: Definition) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in definition.columns)
+    parts = {part for column in definition.columns.values() for part in column.parts}
+    return tuple(name for name in names if name not in definition.columns and name not in parts)
+
+
+def is_delivered(name: str, definition: Definition, names: Collection[str]) -> bool:
+    """Whether a file with columns of these names fills the declared column: by its name, or by its parts."""
+    parts = definition.columns[name].parts
+    return name in names or (bool(parts) and all(part in names for part in parts))
 
 
 def explain_missing_columns(names: Collection[str], definition: Definition) -> str | None:
     """None when the file has each required column, otherwise what is missing and what is there instead."""
-    missing = [name for name in required_columns(definition) if name not in names]
+    missing = [name for name in required_columns(definition) if not is_delivered(name, definition, names)]
     if not missing:
         return None
     instead = ", ".join(map(repr, undeclared_columns(names, definition))) or "none"

@@ -1,5 +1,6 @@
 """What a user writes: `models/<name>.toml`, typed, with every cross-reference checked."""
 
+import codecs
 import hashlib
 import tomllib
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from everloop.contracts.base import Contract, Duration, parse_duration
 from everloop.errors import DefinitionError
@@ -30,6 +31,11 @@ class ColumnType(StrEnum):
     @property
     def is_textual(self) -> bool:
         return self in (ColumnType.CATEGORY, ColumnType.TEXT)
+
+    @property
+    def is_profiled(self) -> bool:
+        """Free text says nothing by its levels."""
+        return self is not ColumnType.TEXT
 
 
 METRICS: dict[Task, tuple[str, ...]] = {
@@ -55,12 +61,26 @@ RESERVED_COLUMNS = frozenset({ROW_NUMBER, REASONS})
 """What quarantine files add. Uploading a mended quarantine file is natural, so deliveries may carry and lose them."""
 
 
+def _listed(value: Any) -> Any:
+    """One text is short for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
 class Column(Contract):
     type: ColumnType
     nullable: bool = True
+    maximum_null_share: float | None = Field(default=None, ge=0, le=1)
+    """Above it a batch is reported as suspicious; its rows are still accepted."""
     minimum: float | None = None
     maximum: float | None = None
     allowed: tuple[str, ...] | None = None
+    format: Texts = ()
+    """How a timestamp is written (strptime), tried in turn; empty: `data.csv.timestamp_format`, then ISO 8601."""
+    parts: tuple[str, ...] = ()
+    """Columns of the file whose texts, joined by a space, make this timestamp; a column of its own name goes first."""
     description: str = ""
 
     @model_validator(mode="after")
@@ -72,12 +92,52 @@ class Column(Contract):
             raise ValueError(f"'minimum' and 'maximum' are for number and integer columns, this one is a {self.type}")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        if (self.format or self.parts) and self.type is not ColumnType.TIMESTAMP:
+            raise ValueError(f"'format' and 'parts' are for timestamp columns, this one is a {self.type}")
+        if self.maximum_null_share is not None and not self.nullable:
+            raise ValueError("'maximum_null_share' is for nullable columns; this one may have no null at all")
         return self
 
 
 def _expand_column(value: Any) -> Any:
     """`amount = "number"` is short for `[columns.amount] type = "number"`."""
     return {"type": value} if isinstance(value, str) else value
+
+
+def _is_text_encoding(name: str) -> str:
+    try:
+        codecs.getincrementaldecoder(name)().decode(b"")
+    except (LookupError, TypeError, UnicodeError) as error:
+        raise ValueError(f"{name!r} is no text encoding; expected one such as 'utf-8', 'cp1252' or 'utf-16'") from error
+    return name
+
+
+class Csv(Contract):
+    """What cannot be seen in a delimited file, or shall not be guessed. What is left out is found by looking.
+
+    `decimal`, `missing` and `timestamp_format` say how texts are meant, and hold for texts in any other format too.
+    """
+
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    quote: str | None = Field(default=None, min_length=1, max_length=1)
+    decimal: Literal[".", ","] | None = None
+    encoding: Annotated[str, AfterValidator(_is_text_encoding)] | None = None
+    header: bool | None = None
+    names: tuple[str, ...] = ()
+    """Of the columns of a file without a header; empty: the declared columns, in their order."""
+    missing: Texts = ()
+    """Texts that mean null, such as "unknown" or "-200"; empty text always does."""
+    timestamp_format: Texts = ()
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> Self:
+        signs = {"delimiter": self.delimiter, "quote": self.quote}
+        for role, sign in signs.items():
+            if sign is not None and sign in "\r\n\0":
+                raise ValueError(f"{role} {sign!r}: line ends and NUL cannot be one")
+        if self.delimiter is not None and self.delimiter == self.quote:
+            raise ValueError(f"delimiter and quote are both {self.quote!r}; expected different characters")
+        return self
 
 
 class Data(Contract):
@@ -87,6 +147,9 @@ class Data(Contract):
     timestamp: str | None = None
     entity: str | None = None
     row_id: tuple[str, ...] = ()
+    maximum_invalid_share: float = Field(default=0.5, ge=0, lt=1)
+    """Above it the file rather than its rows is at fault (another export, another unit): none of it is believed."""
+    csv: Csv = Csv()
 
 
 class Holdout(Contract):

@@ -2,7 +2,11 @@
 
 A number is counted under the top 16 bits of float32(x - centre): a logarithmic bucket, at most 0.8 % wide, about the
 column's training median. All profiles that meet must share their centres, so the first one fixes them. Categories are
-counted by level; of a column with very many levels a fixed sample of levels is counted and the rest summed.
+counted by level; of a column with very many levels a fixed sample of levels is counted and the rest summed, the most
+frequent ones listed within bounds, and their number estimated.
+
+In any order of merging the same: rows, nulls, all counts, other, distinct, minimum and maximum. Within a guarantee
+only: the heavy hitters. Up to the last bits: the sums that mean and spread come from.
 """
 
 import json
@@ -13,16 +17,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.features.column_profile import CategoryProfile, ColumnProfile, NumberProfile, ProfileMismatchError
+from everloop.features.column_profile import (
+    COLUMN_PROFILES,
+    CategoryProfile,
+    ColumnProfile,
+    NumberProfile,
+    ProfileMismatchError,
+)
 
 __all__ = ["Profile", "ProfileMismatchError", "centres_of"]
 
-_FORMAT = 1
-
-_COLUMN_PROFILES: dict[str, type[NumberProfile] | type[CategoryProfile]] = {
-    "number": NumberProfile,
-    "category": CategoryProfile,
-}
+_FORMAT = 2
+_LEGIBLE_FORMATS = (1, 2)
+"""The first had neither packed levels nor heavy hitters, and reads the same."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,13 @@ class Profile:
         """What profiles that shall be merged or compared with this one must be made with."""
         return {name: column.centre for name, column in self.columns.items() if isinstance(column, NumberProfile)}
 
+    def null_share(self, name: str) -> float:
+        return self.columns[name].null_share
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Column → plain JSON values for people to read; None where there is no value to describe."""
+        return {name: column.describe() for name, column in self.columns.items()}
+
     def merge(self, other: Self) -> Self:
         """Raises ProfileMismatchError when columns or centres differ."""
         if self.columns.keys() != other.columns.keys():
@@ -67,9 +81,11 @@ class Profile:
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         read = json.loads(body)
-        if read["format"] != _FORMAT:
-            raise ProfileMismatchError(f"expected a profile of format {_FORMAT}, got {read['format']!r}")
-        columns = {name: _COLUMN_PROFILES[fields["type"]].from_dict(fields) for name, fields in read["columns"].items()}
+        if read["format"] not in _LEGIBLE_FORMATS:
+            raise ProfileMismatchError(
+                f"expected a profile of format {_FORMAT}, got {read['format']!r}; update Everloop"
+            )
+        columns = {name: COLUMN_PROFILES[fields["type"]].from_dict(fields) for name, fields in read["columns"].items()}
         return cls(read["rows"], columns)
 
 

@@ -41,13 +41,14 @@ def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Column
     """
     problems: list[dict[str, Any]] = []
     columns: Columns = {}
+    missing = _missing_values(definition)
     for name, column in definition.inputs.items():
         read = _READERS[column.type]
         values = []
         for index, row in enumerate(rows):
             value = row.get(name)
             try:
-                values.append(read(value, column))
+                values.append(read(None if missing and _is_one_of(missing, value) else value, column))
             except ValueError as error:
                 problems.append({"row": index, "column": name, "expected": str(error), "got": _shown(value)})
         if not problems:
@@ -60,6 +61,24 @@ def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Column
             f"{len(problems)} value(s) do not fit the definition of {definition.name!r}", problems[:MAXIMUM_PROBLEMS]
         )
     return columns
+
+
+def _missing_values(definition: Definition) -> frozenset[str | float]:
+    """What means null in uploads means null in requests: the model has learned it so."""
+    return frozenset(spelling for token in definition.data.csv.missing for spelling in (token, _number_or(token)))
+
+
+def _number_or(token: str) -> str | float:
+    try:
+        return float(token)
+    except ValueError:
+        return token
+
+
+def _is_one_of(missing: frozenset[str | float], value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip() in missing
+    return isinstance(value, int | float) and not isinstance(value, bool) and value in missing
 
 
 def read_cell(value: Any, column: Column) -> Any:

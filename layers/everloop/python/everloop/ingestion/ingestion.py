@@ -1,30 +1,46 @@
 """Take in one uploaded file: known already, refused with a reason, or staged for validation."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport, BatchStatus, Source, StagedBatch
+from everloop.contracts.batches import (
+    BATCH_ID_DIGITS,
+    BatchReport,
+    BatchStatus,
+    Finding,
+    Impact,
+    Reading,
+    Source,
+    StagedBatch,
+    explain_missing_columns,
+    undeclared_columns,
+)
 from everloop.contracts.definition import Definition
 from everloop.contracts.s3_events import CreatedObject
-from everloop.errors import BatchRejectedError, NotFoundError
-from everloop.ingestion.limits import MAXIMUM_FILE_BYTES
-from everloop.ingestion.staging import write_staged_rows
+from everloop.errors import BatchRejectedError, NotFoundError, ObjectNotFoundError
 from everloop.ports import EventBus, ObjectStore
-from everloop.stores.batches import BatchStore, event_of
+from everloop.reading.limits import Limits
+from everloop.reading.upload import open_upload, too_large
+from everloop.stores.batches import BatchStore, events_of
 
 NO_MODEL = "_"
 """Stands for the model of a file that was not uploaded to uploads/{model}/."""
+
+MISSING_COLUMNS = "missing_columns"
+_MODEL_KEY = re.compile(r"uploads/([a-z][a-z0-9-]{0,62})/.+", re.DOTALL)
+_REPLAY_KEY = re.compile(r"uploads/[^/]+/replays/([0-9a-f]+)\.parquet")
 
 
 class Outcome(StrEnum):
     STAGED = "staged"
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
-    """The same bytes were judged before; nothing changes and nobody is told again."""
+    """The same bytes were judged before, or wait for it; nothing changes and nobody is told again."""
 
 
 class Ingested(NamedTuple):
@@ -43,12 +59,14 @@ class Ingestion:
         batches: BatchStore,
         events: EventBus,
         definition_of: Callable[[str], Definition],
+        limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
         """`landing` opens the bucket of that name; `definition_of` raises NotFoundError for an unknown model."""
         self._landing = landing
         self._batches = batches
         self._events = events
         self._definition_of = definition_of
+        self._limits = limits
 
     def ingest(self, upload: CreatedObject) -> Ingested:
         """Safe to repeat, and to die at any point; raises StorageError when the buckets do not answer."""
@@ -57,27 +75,65 @@ class Ingestion:
             return self._ingest(model, upload, Path(folder))
 
     def _ingest(self, model: str, upload: CreatedObject, folder: Path) -> Ingested:
-        file, rows = folder / "upload", folder / "rows.parquet"
-        fits = upload.size_bytes <= MAXIMUM_FILE_BYTES
-        if fits:
-            self._landing(upload.bucket).download(upload.key, file, version=upload.version_id)
-        batch_id = (_hash_of_bytes(file) if fits else _hash_of_version(upload))[:BATCH_ID_DIGITS]
-        if self._batches.standing_report(model, batch_id, self._definition_hash(model)):
-            return Ingested(model, batch_id, Outcome.DUPLICATE)
-        source = Source(
-            bucket=upload.bucket, key=upload.key, version_id=upload.version_id, size_bytes=upload.size_bytes
-        )
-        staged = StagedBatch(batch_id=batch_id, model=model, source=source, received_at=upload.created_at)
+        file = folder / "upload"
+        unavailable = self._download(upload, file)
+        batch_id = (_hash_of_version(upload) if unavailable else _hash_of_bytes(file))[:BATCH_ID_DIGITS]
+        judged = self._batches.standing_report(model, batch_id, self._definition_hash(model))
+        if judged:
+            return _duplicate(model, batch_id, f"was judged before: {judged.status}")
+        replayed = self._replayed(model, upload.key)
+        source = _source_of(upload, replay_of=replayed.batch_id if replayed else None)
+        reading: Reading | None = None
         try:
-            if not fits:
-                expected = f"expected at most {MAXIMUM_FILE_BYTES} bytes, got {upload.size_bytes}"
-                raise BatchRejectedError("too_large", f"{expected}; split the file")
-            write_staged_rows(file, rows, self._definition(model), folder=folder)
+            if unavailable:
+                raise unavailable
+            definition = self._definition(model)
+            plain, reading = open_upload(
+                file,
+                hints=definition.data.csv,
+                declared=tuple(definition.columns),
+                folder=folder,
+                limits=self._limits,
+                looks_like=replayed.reading if replayed else None,
+            )
+            missing = explain_missing_columns(reading.columns, definition)
+            if missing:
+                raise BatchRejectedError(MISSING_COLUMNS, missing)
         except BatchRejectedError as error:
-            self._reject(staged, error)
+            self._reject(
+                BatchReport(
+                    batch_id=batch_id,
+                    model=model,
+                    status=BatchStatus.REJECTED,
+                    findings=_findings_of(error),
+                    reading=reading,
+                    undeclared_columns=undeclared_columns(reading.columns, definition) if reading else (),
+                    source=source,
+                    received_at=upload.created_at,
+                    definition_hash=self._definition_hash(model),
+                    reason=error.reason,
+                    detail=error.detail,
+                )
+            )
             return Ingested(model, batch_id, Outcome.REJECTED, error.reason, error.detail)
-        self._batches.stage(staged, rows)
+        staged = StagedBatch(
+            batch_id=batch_id, model=model, source=source, received_at=upload.created_at, reading=reading
+        )
+        if not self._batches.stage(staged, plain):
+            return _duplicate(model, batch_id, "waits for validation")
         return Ingested(model, batch_id, Outcome.STAGED)
+
+    def _download(self, upload: CreatedObject, file: Path) -> BatchRejectedError | None:
+        """Why there are no bytes to judge. The event's version is read, so that a replaced object is still itself."""
+        if upload.size_bytes > self._limits.file_bytes:
+            return too_large(upload.size_bytes, self._limits)
+        try:
+            self._landing(upload.bucket).download(upload.key, file, version=upload.version_id)
+        except ObjectNotFoundError:
+            return BatchRejectedError(
+                "object_gone", f"expected {upload.key!r} in the landing bucket, but it was deleted; upload it again"
+            )
+        return None
 
     def _definition(self, model: str) -> Definition:
         try:
@@ -91,30 +147,51 @@ class Ingestion:
         except NotFoundError:
             return None
 
-    def _reject(self, staged: StagedBatch, error: BatchRejectedError) -> None:
-        report = BatchReport(
-            batch_id=staged.batch_id,
-            model=staged.model,
-            status=BatchStatus.REJECTED,
-            source=staged.source,
-            received_at=staged.received_at,
-            definition_hash=self._definition_hash(staged.model),
-            reason=error.reason,
-            detail=error.detail,
-        )
-        event_type, data = event_of(report)
+    def _replayed(self, model: str, key: str) -> BatchReport | None:
+        """The report on the batch whose quarantined rows the file brings back."""
+        match = _REPLAY_KEY.fullmatch(key)
+        if not match:
+            return None
+        try:
+            return self._batches.report(model, match[1])
+        except NotFoundError:
+            return None
+
+    def _reject(self, report: BatchReport) -> None:
         # NOTE: told first, recorded last: once the report is there, a repeated delivery is silent.
-        self._events.publish(event_type, subject=report.model, data=data)
+        for event_type, told in events_of(report):
+            self._events.publish(event_type, subject=report.model, data=told)
         self._batches.save_report(report)
 
 
+def _findings_of(error: BatchRejectedError) -> tuple[Finding, ...]:
+    if error.reason != MISSING_COLUMNS:
+        return ()
+    return (Finding(reason=error.reason, impact=Impact.BREAKING, expected="the required columns", got=error.detail),)
+
+
+def _duplicate(model: str, batch_id: str, what: str) -> Ingested:
+    return Ingested(model, batch_id, Outcome.DUPLICATE, detail=f"the same bytes are batch {batch_id}, which {what}")
+
+
+def _source_of(upload: CreatedObject, *, replay_of: str | None) -> Source:
+    return Source(
+        bucket=upload.bucket,
+        key=upload.key,
+        version_id=upload.version_id,
+        size_bytes=upload.size_bytes,
+        replay_of=replay_of,
+    )
+
+
 def _model_of(key: str) -> str:
+    """A folder that could not be a model's name stands for none: such names go into keys and metrics.
+
+    >>> _model_of("uploads/flight-delay/2013/january.csv"), _model_of("uploads/january.csv"), _model_of("uploads/../x")
+    ('flight-delay', '_', '_')
     """
-    >>> _model_of("uploads/flight-delay/2013/january.csv"), _model_of("uploads/january.csv")
-    ('flight-delay', '_')
-    """
-    parts = key.split("/")
-    return parts[1] if len(parts) >= 3 and parts[1] else NO_MODEL
+    match = _MODEL_KEY.fullmatch(key)
+    return match[1] if match else NO_MODEL
 
 
 def _hash_of_bytes(path: Path) -> str:
@@ -123,5 +200,5 @@ def _hash_of_bytes(path: Path) -> str:
 
 
 def _hash_of_version(upload: CreatedObject) -> str:
-    """For a file too large for this disk: the object's version is as unique as its bytes."""
+    """For bytes that cannot be had: the object's version is as unique as they are."""
     return hashlib.sha256(f"{upload.bucket}/{upload.key}@{upload.version_id}".encode()).hexdigest()

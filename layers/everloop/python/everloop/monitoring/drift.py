@@ -91,7 +91,7 @@ def _look(name: str, reference: ColumnProfile, current: ColumnProfile) -> _Look:
         # Without values on both sides there is nothing to measure; the share of nulls then tells.
         {statistic: measure(counts) if comparable else 0.0 for statistic, measure in battery.statistics.items()},
         battery.p_value(counts) if comparable else 1.0,
-        (_share(reference), _share(current)),
+        (reference.null_share, current.null_share),
         chi_square.p_value(nulls) if nulls.comparable else 1.0,
     )
 
@@ -106,11 +106,6 @@ def _count(name: str, reference: ColumnProfile, current: ColumnProfile) -> tuple
     except ProfileMismatchError as error:
         raise ProfileMismatchError(f"column {name!r}: {error}") from error
     raise ProfileMismatchError(f"column {name!r} holds numbers in one profile and categories in the other")
-
-
-def _share(column: ColumnProfile) -> float:
-    rows = column.nulls + column.rows
-    return column.nulls / rows if rows else 0.0
 
 
 def _decide(look: _Look, p_value: float, null_p_value: float, alpha: float) -> ColumnDrift:

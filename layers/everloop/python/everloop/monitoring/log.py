@@ -13,9 +13,7 @@ from pydantic import TypeAdapter
 from everloop.contracts.definition import ColumnType, Definition
 from everloop.contracts.predictions import OutcomesMessage, PredictionsMessage
 from everloop.sql import literal, open_database
-from everloop.stores.predictions import PredictionLog
-
-INPUT_PREFIX = "input_"
+from everloop.stores.predictions import INPUT_PREFIX, PredictionLog
 
 _PREDICTION_COLUMNS = {
     "prediction_id": "VARCHAR",

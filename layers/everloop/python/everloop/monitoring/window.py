@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.contracts.definition import Definition
-from everloop.monitoring.log import INPUT_PREFIX
 from everloop.sql import fetch_number, identifier, open_database
+from everloop.stores.predictions import INPUT_PREFIX
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,18 @@
 """The registry and the checks as the read API shows them."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import parse_version
+from everloop.registry.datasets import DatasetViews
 from everloop.stores.checks import CheckStore
 from everloop.stores.registry import ModelRegistry
+
+
+class Views(NamedTuple):
+    models: "ModelViews"
+    datasets: DatasetViews
 
 
 class ModelViews:

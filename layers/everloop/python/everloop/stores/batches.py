@@ -2,14 +2,22 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
-from everloop.contracts.batches import BatchReport, BatchStatus, StagedBatch
+import numpy as np
+from numpy.typing import NDArray
+
+from everloop.contracts.batches import BatchReport, BatchStatus, Finding, Impact, StagedBatch
 from everloop.errors import NotFoundError, ObjectNotFoundError
 from everloop.ports import ObjectStore
 
-_STAGED_KEY = re.compile(r"staged/([^/]+)/([^/]+)\.parquet")
+_STAGED_KEY = re.compile(r"staged/([^/]+)/([^/]+)\.rows")
 
 
 def batch_key(model: str, batch_id: str) -> str:
@@ -28,11 +36,28 @@ def report_key(model: str, batch_id: str) -> str:
     return f"reports/{model}/{batch_id}.json"
 
 
+def _centres_key(model: str, definition_hash: str) -> str:
+    return f"profiles/{model}/centres/{definition_hash}.json"
+
+
+def arrival_key(model: str, received_at: datetime, batch_id: str) -> str:
+    return f"{_arrivals_before(model, received_at)}_{batch_id}"
+
+
+def _arrivals_before(model: str, moment: datetime) -> str:
+    """Sorts after the arrivals before that moment and before all others."""
+    return f"arrivals/{model}/{moment.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z"
+
+
+def _staged_key(model: str, batch_id: str) -> str:
+    return f"staged/{model}/{batch_id}.rows"
+
+
 def parse_staged_key(key: str) -> tuple[str, str]:
-    """Model and batch id of `staged/{model}/{batch_id}.parquet`; raises ValueError for any other key."""
+    """Model and batch id of `staged/{model}/{batch_id}.rows`; raises ValueError for any other key."""
     match = _STAGED_KEY.fullmatch(key)
     if not match:
-        raise ValueError(f"expected a key like staged/{{model}}/{{batch_id}}.parquet, got {key!r}")
+        raise ValueError(f"expected a key like staged/{{model}}/{{batch_id}}.rows, got {key!r}")
     return match[1], match[2]
 
 
@@ -44,23 +69,33 @@ class BatchStore:
 
     # Staged
 
-    def stage(self, batch: StagedBatch, rows: Path) -> None:
-        """Hand the rows (a Parquet file of text columns) over to validation."""
-        # NOTE: the rows come last: their notification starts validation, which reads the source beside them.
-        self._objects.put_new(f"staged/{batch.model}/{batch.batch_id}.json", _json(batch))
-        self._objects.upload_new(rows, f"staged/{batch.model}/{batch.batch_id}.parquet")
+    def stage(self, batch: StagedBatch, plain: Path) -> bool:
+        """Hand the plain file over to validation; False when it was handed over before and waits.
+
+        A file that was refused before is handed over again: the definition, and so how it is read, has changed.
+        """
+        description, rows = f"staged/{batch.model}/{batch.batch_id}.json", _staged_key(batch.model, batch.batch_id)
+        again = self._objects.exists(report_key(batch.model, batch.batch_id))
+        # NOTE: the rows come last: their notification starts validation, which reads the description beside them.
+        if not self._objects.put_new(description, _json(batch)) and again:
+            self._objects.replace(description, _json(batch), etag=self._objects.get(description).etag)
+        if again:
+            self._objects.upload(plain, rows)
+            return True
+        return self._objects.upload_new(plain, rows)
 
     def staged(self, model: str, batch_id: str) -> StagedBatch:
         """Raises ObjectNotFoundError."""
         return StagedBatch.model_validate_json(self._objects.get(f"staged/{model}/{batch_id}.json").body)
 
     def download_staged(self, model: str, batch_id: str, path: Path) -> None:
-        self._objects.download(f"staged/{model}/{batch_id}.parquet", path)
+        self._objects.download(_staged_key(model, batch_id), path)
 
     # Rows
 
-    def save_rows(self, model: str, batch_id: str, path: Path) -> None:
-        self._objects.upload_new(path, batch_key(model, batch_id))
+    def save_rows(self, model: str, batch_id: str, path: Path) -> bool:
+        """False when they lie there already."""
+        return self._objects.upload_new(path, batch_key(model, batch_id))
 
     def download_rows(self, model: str, batch_id: str, path: Path) -> None:
         self._objects.download(batch_key(model, batch_id), path)
@@ -72,20 +107,51 @@ class BatchStore:
         """Raises ObjectNotFoundError when no row of the batch was quarantined."""
         self._objects.download(quarantine_key(model, batch_id), path)
 
+    # Row keys
+
+    def save_keys(self, model: str, batch_id: str, keys: NDArray[np.uint64]) -> None:
+        """Sorted 64-bit hashes of the row ids, so that rows delivered again are known without reading any row."""
+        self._objects.put_new(f"keys/{model}/{batch_id}.u64", keys.astype("<u8").tobytes())
+
+    def keys(self, model: str, batch_id: str) -> NDArray[np.uint64]:
+        """Raises ObjectNotFoundError for a batch without row ids."""
+        return np.frombuffer(self._objects.get(f"keys/{model}/{batch_id}.u64").body, "<u8")
+
     # Profiles
 
     def save_profile(self, model: str, batch_id: str, profile: bytes) -> None:
         self._objects.put_new(profile_key(model, batch_id), profile)
 
+    def centres(self, model: str, definition_hash: str) -> dict[str, float] | None:
+        """What `fix_centres` has fixed; None before the definition's first batch."""
+        try:
+            body = self._objects.get(_centres_key(model, definition_hash)).body
+        except ObjectNotFoundError:
+            return None
+        centres: dict[str, float] = json.loads(body)
+        return centres
+
     def fix_centres(
         self, model: str, definition_hash: str, *, propose: Callable[[], Mapping[str, float]]
     ) -> dict[str, float]:
-        """What all profiles under one definition are made about, so that they merge; the first proposal wins."""
-        key = f"profiles/{model}/centres/{definition_hash}.json"
-        if not self._objects.exists(key):
-            self._objects.put_new(key, json.dumps(dict(propose()), allow_nan=False).encode())
-        centres: dict[str, float] = json.loads(self._objects.get(key).body)
+        """What all profiles under one definition are made about, so that they merge; the first proposal wins.
+
+        A column that an earlier definition knew keeps its centre, so that profiles before and after can be compared.
+        """
+        centres = self.centres(model, definition_hash)
+        while centres is None:
+            earlier = self._earlier_centres(model)
+            proposal = {name: earlier.get(name, centre) for name, centre in propose().items()}
+            body = json.dumps(proposal, allow_nan=False).encode()
+            self._objects.put_new(_centres_key(model, definition_hash), body)
+            centres = self.centres(model, definition_hash)
         return centres
+
+    def _earlier_centres(self, model: str) -> dict[str, float]:
+        earlier: dict[str, float] = {}
+        for key in self._objects.list_keys(f"profiles/{model}/centres/"):
+            earlier = {**json.loads(self._objects.get(key).body), **earlier}
+        return earlier
 
     def profile(self, model: str, batch_id: str) -> bytes:
         """Raises ObjectNotFoundError."""
@@ -102,8 +168,9 @@ class BatchStore:
 
     def reports(self, model: str) -> Iterator[BatchReport]:
         """Each batch that was judged, by batch id."""
-        for key in self._objects.list_keys(f"reports/{model}/"):
-            yield BatchReport.model_validate_json(self._objects.get(key).body)
+        with ThreadPoolExecutor(_READERS) as pool:
+            for stored in pool.map(self._objects.get, self._objects.list_keys(f"reports/{model}/")):
+                yield BatchReport.model_validate_json(stored.body)
 
     def standing_report(self, model: str, batch_id: str, definition_hash: str | None) -> BatchReport | None:
         """The report, unless it refused the file unread under another definition: then the file deserves a new look."""
@@ -125,19 +192,82 @@ class BatchStore:
         if not _stands(BatchReport.model_validate_json(present.body), report.definition_hash):
             self._objects.replace(key, _json(report), etag=present.etag)
 
+    # Arrivals
+
+    def record_arrival(self, report: BatchReport) -> None:
+        """List an accepted batch by the time it was received; the reports tell the same, but in no such order."""
+        if report.status is BatchStatus.ACCEPTED:
+            self._objects.put_new(arrival_key(report.model, report.received_at, report.batch_id), b"")
+
+    def recent(self, model: str, *, before: datetime, limit: int) -> tuple[BatchReport, ...]:
+        """The last accepted batches received before that moment, newest last."""
+        end = _arrivals_before(model, before)
+        folder = end[: end.rindex("/") + 1]
+        for days in _LOOK_BACK_DAYS:
+            after = folder if days is None else _arrivals_before(model, before - timedelta(days))
+            listed = takewhile(lambda key: key < end, self._objects.list_keys(folder, after=after))
+            newest = deque(listed, maxlen=limit)
+            if len(newest) == limit:
+                break
+        return tuple(self.report(model, key.rpartition("_")[2]) for key in newest)
+
+
+_READERS = 10
+"""Threads that wait for reports at once: as many as a client of S3 keeps connections."""
+
+_LOOK_BACK_DAYS = (1, 30, None)
+"""Listing goes forward only: it starts so long before the end, and earlier if that was too late; None: at the start."""
+
 
 def _stands(report: BatchReport, definition_hash: str | None) -> bool:
     return not report.is_unread or report.definition_hash == definition_hash
 
 
-def event_of(report: BatchReport) -> tuple[str, dict[str, object]]:
-    """Type and data of the event that tells the world about a report."""
+SCHEMA_REASONS = frozenset(
+    {
+        "absent_column",
+        "fewer_levels",
+        "missing_columns",
+        "new_column",
+        "new_levels",
+        "reordered_columns",
+        "type_broken",
+    }
+)
+"""Findings that say: what is delivered changed its shape."""
+MAXIMUM_CHANGES_TOLD = 100
+MAXIMUM_CHARACTERS_TOLD = 500
+"""Of each text of a change. An event has at most 1 MB; the report has all."""
+
+Event = tuple[str, dict[str, Any]]
+
+
+def events_of(report: BatchReport) -> list[Event]:
+    """Type and data of the events that tell the world about a report: its verdict, and what changed in the schema."""
+    changes = [finding for finding in report.findings if finding.reason in SCHEMA_REASONS]
+    if not changes and report.reason in SCHEMA_REASONS:
+        got = report.detail or ""
+        changes = [Finding(reason=report.reason, impact=Impact.BREAKING, expected="the declared columns", got=got)]
+    return [_verdict(report), *([_schema_changed(report, changes)] if changes else [])]
+
+
+def _verdict(report: BatchReport) -> Event:
     if report.status is BatchStatus.ACCEPTED:
         key = batch_key(report.model, report.batch_id)
         return "batch.accepted", {"batch_id": report.batch_id, "rows": report.rows.accepted, "key": key}
     key = report_key(report.model, report.batch_id)
     refusal = {"status": report.status.value, "reason": report.reason, "detail": report.detail}
     return "batch.rejected", {"batch_id": report.batch_id, "rows": report.rows.delivered, "key": key, **refusal}
+
+
+def _schema_changed(report: BatchReport, changes: Sequence[Finding]) -> Event:
+    told = [
+        {name: text and text[:MAXIMUM_CHARACTERS_TOLD] for name, text in change.model_dump(mode="json").items()}
+        for change in changes[:MAXIMUM_CHANGES_TOLD]
+    ]
+    breaking = any(change.impact is Impact.BREAKING for change in changes)
+    key = report_key(report.model, report.batch_id)
+    return "schema.changed", {"batch_id": report.batch_id, "key": key, "breaking": breaking, "changes": told}
 
 
 def _json(contract: BatchReport | StagedBatch) -> bytes:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from everloop.ports import ObjectStore
 
+INPUT_PREFIX = "input_"
+"""Of the columns that hold what a prediction was made from."""
+
 
 class PredictionLog:
     def __init__(self, objects: ObjectStore) -> None:

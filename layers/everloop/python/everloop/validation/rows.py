@@ -1,101 +1,122 @@
-"""Judge the rows of one staged batch: cast, check, split into accepted and quarantined, drop duplicates."""
+"""Judge the rows of one staged batch: read, check, split into accepted and quarantined, drop duplicates."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from everloop.contracts.batches import Problem
-from everloop.contracts.definition import REASONS, ROW_NUMBER, Definition
-from everloop.sql import fetch_number, identifier, literal, open_database
-from everloop.validation.cells import Cell, cells_of
-from everloop.validation.checks import CHECKS
-from everloop.validation.types import READINGS
+from everloop.contracts.batches import Problem, Reading
+from everloop.contracts.definition import REASONS, RESERVED_COLUMNS, ROW_NUMBER, ColumnType, Definition
+from everloop.features.number_profile import NumberProfile
+from everloop.features.profile import Profile
+from everloop.reading.limits import Limits
+from everloop.reading.scan import open_quick_scan, open_scan
+from everloop.sql import fetch_number, identifier, literal
+from everloop.validation.look import Look, LookedAt, look
+from everloop.validation.typed_rows import TypedRows
 
-ABSENT_COLUMN = "absent_column"
-MAXIMUM_EXAMPLE_CHARACTERS = 200
 MAXIMUM_REASONS_PER_ROW = 20
 """More of them would not help to mend the row; the report counts all."""
+LARGEST_EXACT_INTEGER = 2**53
+"""Of those that a double can hold."""
 
 
 class JudgedRows:
-    """The rows of `staged` (text columns) under a definition; made by `judge_rows`.
+    """The rows of a plain file under a definition.
 
-    In the database: the view `judged` (row number, typed value v<place> and failure c<place> of each declared column,
-    whether the row is invalid), the tables `faulty` (row number and failures of the invalid rows) and `rules`.
-    The view is read twice, for the valid and the invalid rows: reading is cheap, keeping all typed rows is not.
+    `look` is the only pass over a clean file. Where it finds invalid rows, a second pass brings them and their faults
+    into the table `faulty`; what is accepted is read once more to be written: reading is cheap, keeping all typed rows
+    is not.
     """
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, staged: Path, definition: Definition) -> None:
+    def __init__(
+        self,
+        database: duckdb.DuckDBPyConnection,
+        plain: Path,
+        reading: Reading,
+        definition: Definition,
+        *,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+    ) -> None:
         self.database = database
-        self._staged = str(staged)
         self._definition = definition
-        self._cells = cells_of(definition)
-        described = database.execute("DESCRIBE FROM read_parquet(?)", [self._staged]).fetchall()
-        self.columns = [str(row[0]) for row in described]
-        """As delivered, in the order of the file."""
+        self._rows = TypedRows(open_scan(database, plain, reading, limits=limits), definition, reading)
+        self._delivered = [name for name in self._rows.scan.types if name not in RESERVED_COLUMNS]
+        self._quick: TypedRows | None = None
+        if not definition.data.csv.missing and definition.data.csv.decimal != ",":
+            doubles = [name for name, column in definition.columns.items() if column.type in _READ_AS_DOUBLE]
+            quick_scan = open_quick_scan(plain, reading, doubles, limits=limits)
+            self._quick = TypedRows(quick_scan, definition, reading) if quick_scan else None
 
-    def judge(self) -> None:
-        conditions = self._write_rules()
-        texts = ", ".join(f"{self._text_of(cell)} AS {cell.text}" for cell in self._cells)
-        values = ", ".join(f"{_value_of(cell)} AS {cell.value}" for cell in self._cells)
-        failures = ", ".join(f"{conditions[cell.name]} AS c{cell.place}" for cell in self._cells)
-        invalid = " OR ".join(f"c{cell.place} IS NOT NULL" for cell in self._cells)
+    def look(self, centres: Mapping[str, float]) -> Look:
+        """The quick look tells of a clean file that it is clean; only where it does not is each value judged."""
+        for rows in (self._quick, self._rows):
+            quick = rows and self._look_quickly(rows, centres)
+            if rows and quick and quick.is_plain and rows.are_shown_valid_by(quick.profile):
+                self._rows = rows
+                return quick
+        return self._look(self._rows, centres, self._rows.is_invalid())
+
+    def _look_quickly(self, rows: TypedRows, centres: Mapping[str, float]) -> Look | None:
+        if rows is not self._quick:
+            return self._look(rows, centres, rows.is_odd(), stop_at_invalid=True)
+        try:
+            found = self._look(rows, centres, rows.is_odd(), stop_at_invalid=True)
+        except (duckdb.Error, RuntimeError):
+            return None  # a text that is no number, or what the exact look will explain
+        return found if self._integers_are_exact(found.profile) else None
+
+    def _look(
+        self, rows: TypedRows, centres: Mapping[str, float], invalid: str, *, stop_at_invalid: bool = False
+    ) -> Look:
+        return look(
+            self.database,
+            rows.sql(),
+            rows.profiled,
+            centres,
+            invalid=invalid,
+            key=rows.row_key(),
+            stop_at_invalid=stop_at_invalid,
+        )
+
+    def _integers_are_exact(self, profile: Profile) -> bool:
+        """Whether no integer was too large to come through a double unharmed."""
+        return all(
+            column.minimum > -LARGEST_EXACT_INTEGER and column.maximum < LARGEST_EXACT_INTEGER
+            for name, column in profile.columns.items()
+            if isinstance(column, NumberProfile)
+            and column.rows
+            and self._definition.columns[name].type is ColumnType.INTEGER
+        )
+
+    def look_again(self, accepted: Path, centres: Mapping[str, float]) -> Profile:
+        """The profile of the rows that were written: fewer than those that are valid, where some were duplicates."""
+        columns = [LookedAt(column.name, column.type, identifier(column.name)) for column in self._rows.profiled]
+        return look(self.database, f"read_parquet({literal(str(accepted))})", columns, centres).profile
+
+    def find_faults(self) -> None:
+        """Fill `faulty` with each invalid row: its number, its failures, and its columns d<place> as delivered."""
+        rows = self._rows
+        cases = ", ".join(f"{rows.first_failure(cell)} AS c{cell.place}" for cell in rows.cells)
+        places = ", ".join(f"c{cell.place}" for cell in rows.cells)
         self.database.execute(
             f"""
-            CREATE VIEW judged AS SELECT *, {invalid} AS invalid FROM (
-                SELECT *, {failures} FROM (
-                    SELECT *, {values} FROM (
-                        SELECT file_row_number + 1 AS _row, {texts}
-                        FROM read_parquet({literal(self._staged)}, file_row_number = true))))
+            CREATE TABLE faulty AS SELECT * FROM (
+                SELECT _row, {"".join(f"d{i}, " for i in range(len(self._delivered)))}
+                    list_filter([{places}], lambda failure: failure IS NOT NULL) AS failures
+                FROM (SELECT *, {cases} FROM {rows.sql(with_row_number=True, delivered=self._delivered)})
+            ) WHERE len(failures) > 0
             """
         )
-        places = ", ".join(f"c{cell.place}" for cell in self._cells)
-        self.database.execute(
-            f"""
-            CREATE TABLE faulty AS
-            SELECT _row, list_filter([{places}], lambda failure: failure IS NOT NULL) AS failures
-            FROM judged WHERE invalid
-            """
-        )
-
-    def _write_rules(self) -> dict[str, str]:
-        """Number each check of each column in the table `rules`; give the SQL that finds a column's first failure."""
         self.database.execute(
             "CREATE TABLE rules (rule INTEGER, column_name VARCHAR, reason VARCHAR, expected VARCHAR)"
         )
-        rules: list[tuple[int, str, str, str]] = []
-        conditions = {}
-        for cell in self._cells:
-            cases = []
-            got = f"left({cell.text}, {MAXIMUM_EXAMPLE_CHARACTERS})"
-            for reason, check in CHECKS.items():
-                if failure := check(cell):
-                    cases.append(f"WHEN {failure.condition} THEN struct_pack(rule := {len(rules)}, got := {got})")
-                    rules.append((len(rules), cell.name, reason, failure.expected))
-            no_case = "CAST(NULL AS STRUCT(rule INTEGER, got VARCHAR))"
-            conditions[cell.name] = f"CASE {' '.join(cases)} END" if cases else no_case
-        if rules:
-            self.database.executemany("INSERT INTO rules VALUES (?, ?, ?, ?)", rules)
-        return conditions
-
-    def _text_of(self, cell: Cell) -> str:
-        """Empty means missing, in every format; around numbers and times, so do blanks."""
-        if cell.name not in self.columns:
-            return "CAST(NULL AS VARCHAR)"
-        text = identifier(cell.name)
-        return f"nullif({text if cell.column.type.is_textual else f'trim({text})'}, '')"
-
-    def count_delivered(self) -> int:
-        return self._count("SELECT count(*) FROM read_parquet(?)", [self._staged])
-
-    def count_invalid(self) -> int:
-        return self._count("SELECT count(*) FROM faulty")
+        rules = [(rule.number, rule.cell.name, rule.reason, rule.expected) for rule in rows.rules]
+        self.database.executemany("INSERT INTO rules VALUES (?, ?, ?, ?)", rules)
 
     def problems(self) -> tuple[Problem, ...]:
-        """In the definition's order of columns; then the nullable columns that the file lacks, which harms no row."""
+        """In the definition's order of columns; after `find_faults`."""
         found = self.database.execute(
             """
             SELECT reason, column_name, rows, expected, example FROM (
@@ -104,92 +125,73 @@ class JudgedRows:
             ) JOIN rules USING (rule) ORDER BY rule
             """
         ).fetchall()
-        failed = [
+        return tuple(
             Problem(reason=reason, column=column, rows=rows, expected=expected, example=example)
             for reason, column, rows, expected, example in found
-        ]
-        absent = [
-            Problem(
-                reason=ABSENT_COLUMN, column=cell.name, rows=self.count_delivered(), expected="a column of this name"
-            )
-            for cell in self._cells
-            if cell.name not in self.columns and not cell.is_required
-        ]
-        return (*failed, *absent)
+        )
 
-    def write_quarantine(self, target: Path, *, whole: bool) -> int:
-        """The invalid rows (`whole`: each row) as delivered, with row number and reasons; returns their number."""
-        self.database.execute(
+    def write_quarantine(self, target: Path) -> int:
+        """The invalid rows as delivered, with row number and reasons, after `find_faults`; returns their number."""
+        columns = "".join(f"d{i} AS {identifier(name)}, " for i, name in enumerate(self._delivered))
+        return self._copy(
             f"""
-            COPY (
-                SELECT delivered.* EXCLUDE (file_row_number), file_row_number + 1 AS {ROW_NUMBER},
-                    coalesce(reasons, '[]') AS {REASONS}
-                FROM read_parquet(?, file_row_number = true) AS delivered
-                {"LEFT" if whole else "INNER"} JOIN (
-                    SELECT _row, to_json(list(struct_pack(
-                        "column" := column_name, reason := reason, got := got, expected := expected) ORDER BY rule
-                    ))::VARCHAR AS reasons
-                    FROM (
-                        SELECT _row, failure.rule AS rule, failure.got AS got
-                        FROM (SELECT _row, unnest(failures[:{MAXIMUM_REASONS_PER_ROW}]) AS failure FROM faulty)
-                    ) JOIN rules USING (rule) GROUP BY _row
-                ) ON _row = file_row_number + 1
-                ORDER BY file_row_number
-            ) TO ? (FORMAT parquet, COMPRESSION zstd)
+            SELECT {columns} _row AS {ROW_NUMBER}, reasons AS {REASONS}
+            FROM faulty JOIN ({_REASONS_BY_ROW}) USING (_row) ORDER BY _row
             """,
-            [self._staged, str(target)],
+            target,
         )
-        return fetch_number(self.database)
 
-    def write_accepted(self, target: Path) -> int:
-        """The valid rows in their types and their order, the newest of each row id; returns their number."""
-        selected = ", ".join(f"{cell.value} AS {identifier(cell.name)}" for cell in self._cells)
-        self.database.execute(
-            f"COPY (SELECT {selected} FROM judged WHERE NOT invalid {self._newest} ORDER BY _row)"
-            " TO ? (FORMAT parquet, COMPRESSION zstd)",
-            [str(target)],
+    def write_all_to_quarantine(self, target: Path) -> int:
+        """Each row as delivered, with the reasons of those that are invalid, after `find_faults`."""
+        columns = "".join(f"{identifier(name)}, " for name in self._delivered)
+        scan = self._rows.scan
+        return self._copy(
+            f"""
+            SELECT delivered.*, coalesce(reasons, '[]') AS {REASONS}
+            FROM (SELECT {columns} {scan.row_number} AS {ROW_NUMBER} FROM {scan.table}) AS delivered
+            LEFT JOIN ({_REASONS_BY_ROW}) AS found ON found._row = delivered.{ROW_NUMBER}
+            ORDER BY delivered.{ROW_NUMBER}
+            """,
+            target,
         )
-        return fetch_number(self.database)
 
-    @property
-    def _newest(self) -> str:
-        values = {cell.name: cell.value for cell in self._cells}
-        data = self._definition.data
-        if not data.row_id:
-            return ""
-        ids = ", ".join(values[name] for name in data.row_id)
-        order = [*([f"{values[data.timestamp]} DESC"] if data.timestamp else []), "_row DESC"]
-        return f"QUALIFY row_number() OVER (PARTITION BY {ids} ORDER BY {', '.join(order)}) = 1"
+    def write_accepted(self, target: Path, *, newest_only: bool) -> int:
+        """The valid rows in their types and order, with `newest_only` one of each row id; returns their number."""
+        rows = self._rows
+        selected = ", ".join(f"{cell.value} AS {identifier(cell.name)}" for cell in rows.cells)
+        newest = f"QUALIFY {rows.is_newest()} ORDER BY _row" if newest_only else ""
+        return self._copy(
+            f"SELECT {selected} FROM {rows.sql(with_row_number=newest_only)} WHERE NOT {rows.is_invalid()} {newest}",
+            target,
+        )
 
     def time_span(self, accepted: Path) -> tuple[datetime | None, datetime | None]:
         """First and last timestamp of the accepted rows."""
         if not self._definition.data.timestamp:
             return None, None
         column = identifier(self._definition.data.timestamp)
-        span = self.database.execute(
+        [(first, last)] = self.database.execute(
             f"SELECT min({column}), max({column}) FROM read_parquet(?)", [str(accepted)]
-        ).fetchone()
-        first, last = span or (None, None)
+        ).fetchall()
         return _aware(first), _aware(last)
 
-    def _count(self, query: str, parameters: Sequence[str] = ()) -> int:
-        self.database.execute(query, list(parameters))
+    def _copy(self, query: str, target: Path) -> int:
+        self.database.execute(f"COPY ({query}) TO ? (FORMAT parquet, COMPRESSION zstd)", [str(target)])
         return fetch_number(self.database)
 
 
-def _value_of(cell: Cell) -> str:
-    reading = READINGS[cell.column.type]
-    return f"CAST({reading.read.format(text=cell.text)} AS {reading.sql_type})"
+_READ_AS_DOUBLE = (ColumnType.NUMBER, ColumnType.INTEGER)
+
+_REASONS_BY_ROW = f"""
+SELECT _row, to_json(list(struct_pack(
+    "column" := column_name, reason := reason, got := got, expected := expected) ORDER BY rule
+))::VARCHAR AS reasons
+FROM (
+    SELECT _row, failure.rule AS rule, failure.got AS got
+    FROM (SELECT _row, unnest(failures[:{MAXIMUM_REASONS_PER_ROW}]) AS failure FROM faulty)
+) JOIN rules USING (rule) GROUP BY _row
+"""
 
 
 def _aware(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment else None
-
-
-@contextmanager
-def judge_rows(staged: Path, definition: Definition, *, folder: Path) -> Iterator[JudgedRows]:
-    """`folder` takes what does not fit into memory."""
-    with open_database(folder) as database:
-        rows = JudgedRows(database, staged, definition)
-        rows.judge()
-        yield rows

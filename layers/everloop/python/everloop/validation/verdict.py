@@ -1,29 +1,55 @@
-"""What the share of invalid rows means for the whole batch."""
+"""What the invalid rows mean for the whole batch."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from everloop.contracts.batches import BatchStatus
-
-MAXIMUM_INVALID_SHARE = 0.5
-"""Above it, the file rather than its rows is at fault (another export, another unit): none of it is believed."""
+from everloop.contracts.batches import BatchStatus, Finding, Impact, Problem
 
 
 class Verdict(NamedTuple):
     status: BatchStatus
     reason: str | None = None
     detail: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
-def judge_batch(*, delivered: int, invalid: int, missing_columns: str | None) -> Verdict:
+def judge_batch(
+    *,
+    delivered: int,
+    invalid: int,
+    problems: Sequence[Problem] = (),
+    missing_columns: str | None = None,
+    maximum_invalid_share: float = 0.5,
+) -> Verdict:
     """
-    >>> judge_batch(delivered=10, invalid=6, missing_columns=None).reason
+    >>> judge_batch(delivered=10, invalid=6).reason
     'too_many_invalid_rows'
     """
     if missing_columns:
-        return Verdict(BatchStatus.REJECTED, "missing_columns", missing_columns)
+        expected, _, got = missing_columns.partition(", which the file lacks; ")
+        finding = Finding(reason="missing_columns", impact=Impact.BREAKING, expected=expected, got=got)
+        return Verdict(BatchStatus.REJECTED, "missing_columns", missing_columns, (finding,))
+    if invalid != delivered and invalid <= maximum_invalid_share * delivered:
+        return Verdict(BatchStatus.ACCEPTED)
+    kept = "all are kept in quarantine"
+    broken = [p for p in problems if p.reason == "wrong_type" and p.rows > maximum_invalid_share * delivered]
+    if broken:
+        columns = "; ".join(
+            f"{p.column!r}: expected {p.expected}, got such as {p.example!r} in {p.rows} of {delivered} rows"
+            for p in broken
+        )
+        findings = tuple(
+            Finding(
+                reason="type_broken",
+                impact=Impact.BREAKING,
+                column=p.column,
+                expected=p.expected,
+                got=f"{p.example!r} and the like in {p.rows} of {delivered} rows",
+            )
+            for p in broken
+        )
+        return Verdict(BatchStatus.REJECTED, "type_broken", f"{columns}; {kept}", findings)
     if invalid == delivered:
         return Verdict(BatchStatus.QUARANTINED, "no_valid_rows", f"none of {delivered} rows fits the definition")
-    if invalid > MAXIMUM_INVALID_SHARE * delivered:
-        detail = f"expected at most {MAXIMUM_INVALID_SHARE:.0%} invalid rows, got {invalid} of {delivered}"
-        return Verdict(BatchStatus.REJECTED, "too_many_invalid_rows", f"{detail}; all are kept in quarantine")
-    return Verdict(BatchStatus.ACCEPTED)
+    detail = f"expected at most {maximum_invalid_share:.0%} invalid rows, got {invalid} of {delivered}"
+    return Verdict(BatchStatus.REJECTED, "too_many_invalid_rows", f"{detail}; {kept}")

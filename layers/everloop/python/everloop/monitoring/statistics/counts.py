@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.features.column_profile import CategoryProfile, NumberProfile, ProfileMismatchError, bucket_values
+from everloop.features.column_profile import CategoryProfile, NumberProfile, ProfileMismatchError
+from everloop.features.number_profile import bucket_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +42,12 @@ def count_numbers(reference: NumberProfile, current: NumberProfile) -> Counts:
         raise ProfileMismatchError(
             f"centres differ: {reference.centre!r} and {current.centre!r}; profile the window with `reference.centres`"
         )
-    buckets = np.array(sorted(reference.counts.keys() | current.counts.keys()), np.uint16)
+    buckets = np.union1d(reference.buckets, current.buckets)
     values = bucket_values(buckets)
     order = np.argsort(values, kind="stable")
-    names = buckets[order].tolist()
     return Counts(
-        np.array([reference.counts.get(name, 0) for name in names], np.int64),
-        np.array([current.counts.get(name, 0) for name in names], np.int64),
+        reference.counts_of(buckets)[order],
+        current.counts_of(buckets)[order],
         values[order],
         reference.standard_deviation,
     )

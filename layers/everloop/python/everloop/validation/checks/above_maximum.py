@@ -1,5 +1,6 @@
 """A number over the declared maximum."""
 
+from everloop.features.column_profile import NumberProfile
 from everloop.validation.cells import Cell
 from everloop.validation.checks.failure import Failure
 
@@ -8,4 +9,8 @@ def check(cell: Cell) -> Failure | None:
     maximum = cell.column.maximum
     if maximum is None:
         return None
-    return Failure(f"{cell.value} > {maximum!r}::DOUBLE", f"{cell.column.type} <= {maximum:g}")
+    return Failure(
+        f"{cell.value} > {maximum!r}::DOUBLE",
+        f"{cell.column.type} <= {maximum:g}",
+        lambda profile: isinstance(profile, NumberProfile) and not profile.maximum > maximum,
+    )

@@ -1,5 +1,6 @@
 """A level that the definition does not list."""
 
+from everloop.features.column_profile import CategoryProfile
 from everloop.sql import literal
 from everloop.validation.cells import Cell
 from everloop.validation.checks.failure import Failure
@@ -11,6 +12,11 @@ def check(cell: Cell) -> Failure | None:
     allowed = cell.column.allowed
     if not allowed:
         return None
+    known = frozenset(allowed)
     levels = ", ".join(map(literal, allowed))
     more = f", … ({len(allowed) - MAXIMUM_LEVELS_SHOWN} more)" if len(allowed) > MAXIMUM_LEVELS_SHOWN else ""
-    return Failure(f"{cell.value} NOT IN ({levels})", f"one of {', '.join(allowed[:MAXIMUM_LEVELS_SHOWN])}{more}")
+    return Failure(
+        f"{cell.value} NOT IN ({levels})",
+        f"one of {', '.join(allowed[:MAXIMUM_LEVELS_SHOWN])}{more}",
+        lambda profile: isinstance(profile, CategoryProfile) and not profile.other and known.issuperset(profile.counts),
+    )

@@ -7,4 +7,4 @@ from everloop.validation.checks.failure import Failure
 def check(cell: Cell) -> Failure | None:
     if not cell.is_target:
         return None
-    return Failure(f"{cell.text} IS NULL", f"{cell.column.type}: the target of each row")
+    return Failure(cell.is_missing, f"{cell.column.type}: the target of each row", lambda profile: profile.nulls == 0)

@@ -1,0 +1,23 @@
+"""A column that nobody declared, and that the batch before did not have either: ignored until it is declared."""
+
+from collections.abc import Iterator
+
+from everloop.contracts.batches import Finding, Impact, undeclared_columns
+from everloop.contracts.definition import RESERVED_COLUMNS
+from everloop.validation.batch import JudgedBatch
+from everloop.validation.history import History
+
+
+def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
+    known = set(RESERVED_COLUMNS)
+    if history.previous:
+        known |= {*history.previous.undeclared_columns, *history.delivered_columns}
+    for name in undeclared_columns(batch.reading.columns, batch.definition):
+        if name not in known:
+            yield Finding(
+                reason="new_column",
+                impact=Impact.COMPATIBLE,
+                column=name,
+                expected=f"columns that {batch.definition.name}.toml declares",
+                got="a column it does not declare",
+            )

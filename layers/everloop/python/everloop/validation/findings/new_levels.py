@@ -1,0 +1,31 @@
+"""Frequent levels that no recent batch had, in a category whose levels the definition does not list."""
+
+from collections.abc import Iterator
+
+from everloop.contracts.batches import Finding, Impact
+from everloop.validation.batch import JudgedBatch
+from everloop.validation.findings.levels import category, gone
+from everloop.validation.findings.wording import listed
+from everloop.validation.history import History
+
+FREQUENT_SHARE = 0.05
+
+
+def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
+    for name, column in batch.definition.columns.items():
+        now, then = category(batch.profile, name), category(history.previous_profile, name)
+        if now is None or then is None or column.allowed is not None or not then.rows:
+            continue
+        came = gone(now, then, FREQUENT_SHARE)
+        for profile in history.earlier_profiles() if came else ():
+            seen = category(profile, name)
+            came = [level for level in came if seen is None or level not in seen.counts]
+        if came:
+            rows = sum(now.counts[level] for level in came)
+            yield Finding(
+                reason="new_levels",
+                impact=Impact.SUSPICIOUS,
+                column=name,
+                expected=f"levels of the batch before, such as {listed(sorted(then.counts))}",
+                got=f"{listed(came)} in {rows:,} of {now.rows:,} rows",
+            )

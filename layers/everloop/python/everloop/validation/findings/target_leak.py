@@ -1,0 +1,80 @@
+"""An input that alone predicts the target almost perfectly: most likely filled in once the target was known."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everloop.contracts.batches import Finding, Impact
+from everloop.contracts.definition import ColumnType, Definition, Task
+from everloop.features.leakage import is_telling, lone_predictors, sample
+from everloop.sql import identifier
+from everloop.validation.batch import JudgedBatch
+from everloop.validation.history import History
+
+SAMPLED_ROWS = 20_000
+CLEARED = 0.9
+"""A column below it in a tenth of the sample is not near 0.995 in all of it."""
+
+Columns = dict[str, NDArray[Any]]
+_NUMBER = "coalesce(CAST({} AS DOUBLE), 'nan')"
+_READINGS = {
+    ColumnType.NUMBER: _NUMBER,
+    ColumnType.INTEGER: _NUMBER,
+    ColumnType.BOOLEAN: _NUMBER,
+    ColumnType.CATEGORY: "coalesce({}, '')",
+    ColumnType.TIMESTAMP: "coalesce(epoch({}), 'nan')",
+}
+"""Free text is no predictor by itself."""
+
+
+def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
+    definition = batch.definition
+    target, task = definition.data.target, definition.task
+    for rows in _samples(batch.rows.accepted):
+        outcome = _read(batch, [target], rows).get(target)
+        if outcome is None or not is_telling(outcome, task):
+            continue
+        columns = _promising(_read(batch, _inputs(definition), rows), outcome, task)
+        for suspect in lone_predictors(columns, outcome, task):
+            yield Finding(
+                reason="target_leak",
+                impact=Impact.SUSPICIOUS,
+                column=suspect.column,
+                expected="inputs known before the target, none of which tells it alone",
+                got=suspect.evidence,
+            )
+        return
+
+
+def _promising(columns: Columns, outcome: NDArray[Any], task: Task) -> Columns:
+    """Those that a tenth of the rows do not clear: most columns are far from suspicion, and cost little so."""
+    few, target = sample(columns, outcome, maximum_rows=SAMPLED_ROWS // 10)
+    if not is_telling(target, task):
+        return columns
+    return {found.column: columns[found.column] for found in lone_predictors(few, target, task, strength_from=CLEARED)}
+
+
+def _samples(rows: int) -> Iterator[str]:
+    """SQL after the table: the first rows, which are cheap to read; rows from everywhere if those do not tell."""
+    yield f"LIMIT {SAMPLED_ROWS}"
+    if rows > SAMPLED_ROWS:
+        yield f"WHERE file_row_number % {-(-rows // SAMPLED_ROWS)} = 0"
+
+
+def _inputs(definition: Definition) -> list[str]:
+    """The entity and the time of a row are known; they tell of trends and habits, not of leaks."""
+    known = {definition.data.entity, definition.data.timestamp}
+    return [name for name in definition.inputs if name not in known]
+
+
+def _read(batch: JudgedBatch, names: list[str], rows: str) -> Columns:
+    types = {name: batch.definition.columns[name].type for name in names}
+    selected = {name: _READINGS[kind].format(identifier(name)) for name, kind in types.items() if kind in _READINGS}
+    if not selected:
+        return {}
+    values = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(selected.values()))
+    query = f"SELECT {values} FROM read_parquet(?, file_row_number = true) {rows}"
+    fetched = batch.database.execute(query, [str(batch.accepted)]).fetchnumpy()
+    return {name: np.ma.filled(fetched[f"c{place}"]) for place, name in enumerate(selected)}

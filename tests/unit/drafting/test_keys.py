@@ -1,0 +1,53 @@
+"""Keys name rows or things; nothing is learned from them as they are."""
+
+import pytest
+
+from everloop.contracts.definition import ColumnType
+from everloop.drafting.drafted import Role
+from tests.unit.drafting.conftest import Drafting, noise
+
+ROWS = 200
+OTHER = noise(ROWS, seed=9)
+
+
+@pytest.mark.parametrize("name", ["instant", "ID", "row"])
+def test_what_counts_the_rows_is_no_key_for_it_begins_anew_in_each_file(drafting: Drafting, name: str) -> None:
+    written = drafting({name: range(1, ROWS + 1), "z": OTHER})
+    assert written.role(name) is Role.LEFT_OUT
+    assert written.definition.data.row_id == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "type"),
+    [
+        ("Product ID", [f"M{n * 7919}" for n in range(ROWS)], ColumnType.TEXT),
+        ("order_id", [n * 7919 for n in range(ROWS)], ColumnType.INTEGER),
+        ("customerId", [f"{n:08x}-aaaa" for n in range(ROWS)], ColumnType.TEXT),
+    ],
+)
+def test_a_key_with_a_name_is_the_row_id(drafting: Drafting, name: str, values: list[object], type: ColumnType) -> None:
+    written = drafting({name: values, "z": OTHER})
+    assert written.definition.data.row_id == (name,)
+    assert written.column(name).type is type
+
+
+def test_only_one_key_is_the_row_id(drafting: Drafting) -> None:
+    written = drafting({"a_id": [f"a{n}" for n in range(ROWS)], "b_id": [f"b{n}" for n in range(ROWS)], "z": OTHER})
+    assert (written.role("a_id"), written.role("b_id")) == (Role.ROW_ID, Role.LEFT_OUT)
+
+
+def test_a_key_with_nulls_cannot_be_the_row_id(drafting: Drafting) -> None:
+    written = drafting({"a_id": ["", *(f"a{n}" for n in range(1, ROWS))], "z": OTHER})
+    assert written.role("a_id") is Role.LEFT_OUT
+
+
+def test_numbers_that_are_all_different_are_still_measurements(drafting: Drafting) -> None:
+    written = drafting({"z": OTHER, "humid": [n * 7919 for n in range(ROWS)]})
+    assert (written.role("z"), written.role("humid")) == (Role.INPUT, Role.INPUT)
+
+
+def test_a_key_of_something_else_is_a_category_and_may_be_the_entity(drafting: Drafting) -> None:
+    written = drafting({"shop_id": [17, 4, 23, 8] * 50, "z": OTHER})
+    assert written.column("shop_id").type is ColumnType.CATEGORY
+    assert written.definition.data.entity is None
+    assert '\n# entity = "shop_id"' in written.toml

@@ -1,0 +1,197 @@
+"""Datasets as the read API shows them, and how two of them differ."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
+from everloop.contracts.datasets import DatasetStatistics, build_manifest
+from everloop.contracts.definition import ColumnType
+from everloop.errors import NotFoundError, RequestError
+from everloop.features.profile import Profile
+from everloop.monitoring.drift import compare
+from everloop.registry.datasets import DatasetViews
+from everloop.stores.batches import BatchStore
+from everloop.stores.datasets import DatasetStore
+from tests.samples import NOW, pump_failure, version_files
+from tests.unit.registry.conftest import MODEL, World
+
+ROWS = 2_000
+DAY = timedelta(days=1)
+CENTRES = {"pressure": 500.0, "measured_at": NOW.timestamp()}
+KINDS = {name: column.type for name, column in pump_failure().columns.items()}
+
+
+class Lake:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.batches, self.datasets = BatchStore(world.store), DatasetStore(world.store)
+        self.views = DatasetViews(
+            datasets=self.datasets, batches=self.batches, registry=world.registry, clock=world.clock, compare=compare
+        )
+
+    def receive(self, batch_id: str, *, day: int = 0) -> None:
+        self.batches.save_report(
+            BatchReport(
+                batch_id=batch_id,
+                model=MODEL,
+                status=BatchStatus.ACCEPTED,
+                rows=RowCounts(delivered=ROWS, accepted=ROWS),
+                rows_sha256=f"sha256 of {batch_id}",
+                source=Source(bucket="landing", key="uploads/pump-failure/a.csv", size_bytes=1),
+                received_at=NOW + day * DAY,
+                first_timestamp=NOW + (day - 1) * DAY,
+                last_timestamp=NOW + day * DAY - timedelta(seconds=1),
+            )
+        )
+
+    def prepare(
+        self,
+        *,
+        columns: dict[str, Any] | None = None,
+        kinds: dict[str, ColumnType] | None = None,
+        centres: dict[str, float] | None = None,
+        shift: float = 0,
+    ) -> str:
+        """A dataset of all batches that were received so far."""
+        _, manifest = build_manifest(pump_failure(), self.batches.reports(MODEL), as_of=NOW + 9 * DAY)
+        number = len(manifest.batches)
+        statistics = DatasetStatistics(
+            delivered=number * ROWS,
+            left_out=0,
+            superseded=7,
+            rows=number * ROWS - 7,
+            prepared_at=NOW + number * DAY,
+            columns=kinds or KINDS,
+        )
+        rng = np.random.default_rng(number)
+        profiled = {
+            "pressure": rng.normal(500 + shift, 100, ROWS),
+            "measured_at": np.full(ROWS, NOW.timestamp() + number * 1e6),
+            "kind": rng.choice(["axial", "radial"], ROWS).astype(np.str_),
+            **(columns or {}),
+        }
+        return self.datasets.save(manifest, statistics, Profile.of(profiled, centres or CENTRES).to_json())
+
+
+@pytest.fixture
+def lake(world: World) -> Lake:
+    return Lake(world)
+
+
+def drift_of(diff: dict[str, Any]) -> dict[str, Any]:
+    return {column["column"]: column["drift"] for column in diff["columns"]}
+
+
+def test_datasets_are_listed_oldest_first_with_what_learned_from_them(lake: Lake) -> None:
+    lake.receive("a")
+    first = lake.prepare()
+    lake.receive("b", day=1)
+    second = lake.prepare()
+    lineage = json.dumps({"run_id": "run-1", "dataset_version": second}).encode()
+    lake.world.registry.register(MODEL, "run-1", version_files("run-1") | {"lineage.json": lineage}, now=NOW)
+    shown = lake.views.datasets(MODEL)["datasets"]
+    assert [dataset["version"] for dataset in shown] == [first, second]
+    assert [dataset["rows"] for dataset in shown] == [ROWS - 7, 2 * ROWS - 7]
+    assert [dataset["batches"] for dataset in shown] == [1, 2]
+    assert [dataset["model_versions"] for dataset in shown] == [[], [1]]
+    assert shown[0]["superseded"] == 7
+
+
+def test_a_dataset_shows_its_batches_counts_and_columns(lake: Lake) -> None:
+    lake.receive("a")
+    shown = lake.views.dataset(MODEL, lake.prepare())
+    assert shown["manifest"]["batches"] == [{"batch_id": "a", "rows": ROWS, "sha256": "sha256 of a"}]
+    assert shown["statistics"]["columns"]["pressure"] == "number"
+    assert shown["columns"]["pressure"]["mean"] == pytest.approx(500, abs=10)
+    json.dumps(shown, allow_nan=False)
+
+
+def test_an_unknown_version_is_told_those_there_are(lake: Lake) -> None:
+    lake.receive("a")
+    version = lake.prepare()
+    told = rf"has no dataset version '\.\./a'; there are: {version}$"
+    with pytest.raises(NotFoundError, match=told):
+        lake.views.dataset(MODEL, "../a")
+    with pytest.raises(NotFoundError, match=told):
+        lake.views.diff(MODEL, version, "../a")
+    with pytest.raises(NotFoundError, match=r"has no dataset version '.*\.profile'"):
+        lake.views.dataset(MODEL, f"{version}.profile")
+
+
+def test_a_dataset_differs_from_itself_in_nothing(lake: Lake) -> None:
+    lake.receive("a")
+    version = lake.prepare()
+    diff = lake.views.diff(MODEL, version, version)
+    assert diff["batches"] == {"kept": 1, "added": [], "removed": []}
+    assert diff["schema"] == {"added": {}, "removed": {}, "changed": {}}
+    assert not any(drift["drifted"] for drift in drift_of(diff).values() if drift)
+
+
+def test_a_diff_names_batches_columns_types_and_drift(lake: Lake) -> None:
+    lake.receive("a")
+    before = lake.prepare(columns={"gone": np.zeros(ROWS, np.str_)}, kinds={**KINDS, "gone": ColumnType.CATEGORY})
+    lake.receive("b", day=1)
+    kinds = {**KINDS, "kind": ColumnType.TEXT, "depth": ColumnType.NUMBER}
+    after = lake.prepare(shift=80, kinds=kinds)
+    diff = lake.views.diff(MODEL, before, after)
+    assert diff["batches"] == {"kept": 1, "added": [{"batch_id": "b", "rows": ROWS}], "removed": []}
+    assert diff["schema"] == {
+        "added": {"depth": "number"},
+        "removed": {"gone": "category"},
+        "changed": {"kind": {"from": "category", "to": "text"}},
+    }
+    drifts = drift_of(diff)
+    assert (drifts["pressure"]["drifted"], drifts["kind"]["drifted"]) == (True, False)
+    assert drifts["pressure"].keys() == {"statistic", "effect", "threshold", "p_value", "psi", "drifted"}
+    assert drifts["measured_at"] is drifts["gone"] is None
+    json.dumps(diff, allow_nan=False)
+
+
+def test_columns_about_other_centres_are_shown_but_not_compared(lake: Lake) -> None:
+    lake.receive("a")
+    before = lake.prepare()
+    lake.receive("b", day=1)
+    diff = lake.views.diff(MODEL, before, lake.prepare(centres={**CENTRES, "pressure": 0.0}))
+    assert drift_of(diff)["pressure"] is None
+    assert {column["column"] for column in diff["columns"] if column["from"] and column["to"]} == {
+        "pressure",
+        "measured_at",
+        "kind",
+    }
+
+
+def planned(lake: Lake, as_of: str | None, known_at: str | None = None) -> dict[str, Any]:
+    return lake.views.planned(pump_failure(), as_of, known_at)
+
+
+def test_a_plan_is_the_version_that_a_training_would_make(lake: Lake) -> None:
+    lake.receive("a")
+    version = lake.prepare()
+    plan = planned(lake, (NOW + 3 * DAY).isoformat())
+    assert (plan["version"], plan["exists"]) == (version, True)
+    lake.receive("b", day=1)
+    plan = planned(lake, (NOW + 3 * DAY).isoformat())
+    assert (len(plan["manifest"]["batches"]), plan["exists"]) == (2, False)
+
+
+def test_a_plan_as_known_earlier_is_the_version_made_then(lake: Lake) -> None:
+    lake.receive("a")
+    version = lake.prepare()
+    lake.receive("b", day=1)
+    assert planned(lake, None, NOW.isoformat())["version"] == version
+
+
+def test_a_plan_without_a_moment_is_for_now_and_one_without_an_offset_is_utc(lake: Lake) -> None:
+    assert datetime.fromisoformat(planned(lake, None)["as_of"]) == NOW
+    assert planned(lake, "2026-03-14")["as_of"] == "2026-03-14T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("arguments", [("soon", None), (None, "32.01.2026")])
+def test_a_moment_that_is_none_is_refused(lake: Lake, arguments: tuple[str | None, str | None]) -> None:
+    with pytest.raises(RequestError, match=r"(as_of|known_at): expected a moment such as 2026-01-31T00:00:00Z") as told:
+        planned(lake, *arguments)
+    assert told.value.status == 400
