@@ -17,8 +17,8 @@ from typing import Any
 from benchmarks.data import FOLDER, judge, table
 from benchmarks.data import definition as bench_definition
 
-ROWS = 200_000
-TURNS = 5
+ROWS = 1_000_000
+TURNS = 3
 PEERS = {
     "pandera": ("pandera[pandas]==0.35.0", "pandas==3.1.1", "pyarrow==26.0.1"),
     "great_expectations": ("great-expectations==1.24.1", "pandas==3.1.1", "pyarrow==26.0.1"),

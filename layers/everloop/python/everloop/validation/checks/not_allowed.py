@@ -13,10 +13,11 @@ def check(cell: Cell) -> Failure | None:
     if not allowed:
         return None
     known = frozenset(allowed)
-    levels = ", ".join(map(literal, allowed))
+    levels = ", ".join(map(literal, dict.fromkeys(allowed)))
     more = f", … ({len(allowed) - MAXIMUM_LEVELS_SHOWN} more)" if len(allowed) > MAXIMUM_LEVELS_SHOWN else ""
     return Failure(
-        f"{cell.value} NOT IN ({levels})",
+        # A cast to an enumeration looks a level up by its hash; NOT IN would compare each value with all levels.
+        f"{cell.value} IS NOT NULL AND TRY_CAST({cell.value} AS ENUM ({levels})) IS NULL",
         f"one of {', '.join(allowed[:MAXIMUM_LEVELS_SHOWN])}{more}",
         lambda profile: isinstance(profile, CategoryProfile) and not profile.other and known.issuperset(profile.counts),
     )

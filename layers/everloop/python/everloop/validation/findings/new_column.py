@@ -1,4 +1,7 @@
-"""A column that nobody declared, and that the batch before did not have either: ignored until it is declared."""
+"""A column that nobody declared, and that the batch before did not have either: ignored until it is declared.
+
+Of a model's first batch the report lists the undeclared columns; that they are left out may well be meant.
+"""
 
 from collections.abc import Iterator
 
@@ -9,9 +12,9 @@ from everloop.validation.history import History
 
 
 def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
-    known = set(RESERVED_COLUMNS)
-    if history.previous:
-        known |= {*history.previous.undeclared_columns, *history.delivered_columns}
+    if not history.previous:
+        return
+    known = {*RESERVED_COLUMNS, *history.previous.undeclared_columns, *history.delivered_columns}
     for name in undeclared_columns(batch.reading.columns, batch.definition):
         if name not in known:
             yield Finding(
