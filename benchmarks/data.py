@@ -23,7 +23,7 @@ from everloop.sql import open_database
 from everloop.validation.rows import JudgedRows
 
 ROWS = 1_000_000
-TURNS = 5
+TURNS = 3
 FOLDER = Path(__file__).parents[1] / ".build" / "benchmarks"
 LEVELS = (5, 5, 8, 10, 12, 20, 30, 50, 75, 100, 200, 300, 500, 800, 1000)
 NUMBERS = {

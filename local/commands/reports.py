@@ -49,11 +49,10 @@ def print_short(report: BatchReport, *, name: str) -> None:
         stdout.print(
             f"  {problem.rows:,} × {where}{problem.reason}, expected {problem.expected}{example}", markup=False
         )
-    for finding in _by_impact(report.findings)[:SHOWN_PROBLEMS]:
+    told = [finding for finding in _by_impact(report.findings) if finding.reason != report.reason]
+    for finding in told[:SHOWN_PROBLEMS]:
         where = f"{finding.column}: " if finding.column else ""
-        stdout.print(
-            f"  {finding.impact}: {where}{finding.reason}, expected {finding.expected}, got {finding.got}", markup=False
-        )
+        stdout.print(f"  {finding.impact}: {where}{finding.reason}, {finding.detail}", markup=False)
     hidden = len(report.problems[SHOWN_PROBLEMS:]) + len(report.findings[SHOWN_PROBLEMS:])
     if hidden:
         stdout.print(f"  and {hidden} more; see `everloop batches {report.model} {report.batch_id}`", markup=False)

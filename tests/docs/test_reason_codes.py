@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import everloop
-from everloop.contracts.batches import Problem
+from everloop.contracts.batches import Finding, Impact, Problem
 from everloop.reading.scan import REASONS
 from everloop.validation.checks import CHECKS
 from everloop.validation.findings import FINDINGS
@@ -14,6 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reason-codes.md"
 RAISED = re.compile(r'BatchRejectedError\(\s*"(\w+)"')
 
 
+MISSING = Finding(reason="missing_columns", impact=Impact.BREAKING, expected="columns 'x'", got="a file without")
 WRONG_TYPE = Problem(reason="wrong_type", column="x", rows=2, expected="a number")
 
 
@@ -28,7 +29,7 @@ def reasons_of_batches() -> set[str | None]:
         judge_batch(delivered=3, invalid=3),
         judge_batch(delivered=3, invalid=2),
         judge_batch(delivered=3, invalid=2, problems=[WRONG_TYPE]),
-        judge_batch(delivered=3, invalid=0, missing_columns="x"),
+        judge_batch(delivered=3, invalid=0, missing_columns=MISSING),
         judge_batch(delivered=3, invalid=0),
     ]
     return {verdict.reason for verdict in verdicts if verdict.reason}

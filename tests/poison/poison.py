@@ -29,7 +29,7 @@ CLASHING = Definition.model_validate(
         "columns": {
             "rows": {"type": "text", "nullable": False},
             **dict.fromkeys(("v0", "r0", "d0", "c0", "v1", "failures"), "number"),
-            **dict.fromkeys(("select", "rule", "reasons", "got", "json", "filename", "count"), "category"),
+            **dict.fromkeys(("select", "rule", "reasons", "got", "json", "count"), "category"),
         },
     }
 )

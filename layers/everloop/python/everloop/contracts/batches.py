@@ -1,6 +1,6 @@
 """What a delivered file becomes: a staged batch, then a report that says what happened to each row."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
@@ -118,6 +118,10 @@ class Finding(Contract):
     expected: str
     got: str
 
+    @property
+    def detail(self) -> str:
+        return f"expected {self.expected}, got {self.got}"
+
 
 class BatchReport(Contract):
     batch_id: str
@@ -171,13 +175,25 @@ def is_delivered(name: str, definition: Definition, names: Collection[str]) -> b
     return name in names or (bool(parts) and all(part in names for part in parts))
 
 
-def explain_missing_columns(names: Collection[str], definition: Definition) -> str | None:
+def find_missing_columns(names: Collection[str], definition: Definition) -> Finding | None:
     """None when the file has each required column, otherwise what is missing and what is there instead."""
     missing = [name for name in required_columns(definition) if not is_delivered(name, definition, names)]
     if not missing:
         return None
-    instead = ", ".join(map(repr, undeclared_columns(names, definition))) or "none"
-    return (
-        f"expected columns {', '.join(map(repr, missing))}, which the file lacks; columns it has that"
-        f" {definition.name}.toml does not declare: {instead[:500]}"
+    instead = _some(undeclared_columns(names, definition))
+    return Finding(
+        reason="missing_columns",
+        impact=Impact.BREAKING,
+        column=missing[0] if len(missing) == 1 else None,
+        expected=f"{'column' if len(missing) == 1 else 'columns'} {_some(missing)}",
+        got=f"a file without; columns it has that {definition.name}.toml does not declare: {instead}",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(repr(name[:_NAME_CHARACTERS_SHOWN]) for name in names[:_NAMES_SHOWN]) + more or "none"
+
+
+_NAMES_SHOWN = 10
+_NAME_CHARACTERS_SHOWN = 100

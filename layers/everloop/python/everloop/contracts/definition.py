@@ -59,6 +59,12 @@ ROW_NUMBER = "_row"
 REASONS = "_reasons"
 RESERVED_COLUMNS = frozenset({ROW_NUMBER, REASONS})
 """What quarantine files add. Uploading a mended quarantine file is natural, so deliveries may carry and lose them."""
+_NAMES_OF_DUCKDB = frozenset({"filename", "file_row_number"})
+"""What it adds to the rows of several Parquet files."""
+
+
+def may_be_declared(column: str) -> bool:
+    return column not in RESERVED_COLUMNS and column.lower() not in _NAMES_OF_DUCKDB
 
 
 def _listed(value: Any) -> Any:
@@ -220,8 +226,8 @@ class Definition(Contract):
             raise ValueError(f"data.timestamp: column {data.timestamp!r} must have type 'timestamp'")
         folded: dict[str, str] = {}
         for column in self.columns:
-            if column in RESERVED_COLUMNS:
-                raise ValueError(f"column {column!r}: quarantine files use this name; choose another")
+            if not may_be_declared(column):
+                raise ValueError(f"column {column!r}: the lake uses this name itself; deliver it under another")
             twin = folded.setdefault(column.lower(), column)
             if twin != column:
                 raise ValueError(f"columns {twin!r} and {column!r} differ only in case, which SQL does not tell apart")

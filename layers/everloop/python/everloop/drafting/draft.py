@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import RESERVED_COLUMNS, Column, ColumnType, Csv, Task
+from everloop.contracts.definition import Column, ColumnType, Csv, Task, may_be_declared
 from everloop.drafting.calendar_features import calendar_features
 from everloop.drafting.constraints import constrained
 from everloop.drafting.drafted import Draft, DraftColumn, Role
@@ -47,7 +47,7 @@ def draft(
     """Raises BatchRejectedError for a file that cannot be read, DefinitionError for a target that cannot be learned."""
     with TemporaryDirectory(prefix="new-") as folder:
         plain, reading = open_upload(path, hints=Csv(), declared=(), folder=Path(folder), limits=limits)
-        if target not in reading.columns or target in RESERVED_COLUMNS:
+        if target not in reading.columns or not may_be_declared(target):
             raise DefinitionError(_explain_target(target, reading))
         with open_database(Path(folder)) as database:
             delivered = _load(database, plain, reading, limits)
@@ -64,7 +64,7 @@ def _load(database: duckdb.DuckDBPyConnection, plain: Path, reading: Reading, li
     with explained(reading, plain):
         scan = open_scan(database, plain, reading, limits=limits)
         database.execute(f"CREATE TEMP TABLE delivered AS SELECT * FROM {scan.table}")
-    types = {name: kind for name, kind in scan.types.items() if name not in RESERVED_COLUMNS}
+    types = {name: kind for name, kind in scan.types.items() if may_be_declared(name)}
     delivered = Delivered(database, types, reading.decimal)
     if not delivered.rows:
         raise DefinitionError("expected rows to look at, got a file without any")
@@ -72,7 +72,7 @@ def _load(database: duckdb.DuckDBPyConnection, plain: Path, reading: Reading, li
 
 
 def _explain_target(target: str, reading: Reading) -> str:
-    names = [name for name in reading.columns if name not in RESERVED_COLUMNS]
+    names = [name for name in reading.columns if may_be_declared(name)]
     folded = {name.lower(): name for name in names}
     near = [folded[found] for found in difflib.get_close_matches(target.lower(), folded, n=3)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(names[:20])}"

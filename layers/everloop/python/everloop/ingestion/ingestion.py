@@ -13,11 +13,10 @@ from everloop.contracts.batches import (
     BatchReport,
     BatchStatus,
     Finding,
-    Impact,
     Reading,
     Source,
     StagedBatch,
-    explain_missing_columns,
+    find_missing_columns,
     undeclared_columns,
 )
 from everloop.contracts.definition import Definition
@@ -31,7 +30,6 @@ from everloop.stores.batches import BatchStore, events_of
 NO_MODEL = "_"
 """Stands for the model of a file that was not uploaded to uploads/{model}/."""
 
-MISSING_COLUMNS = "missing_columns"
 _MODEL_KEY = re.compile(r"uploads/([a-z][a-z0-9-]{0,62})/.+", re.DOTALL)
 _REPLAY_KEY = re.compile(r"uploads/[^/]+/replays/([0-9a-f]+)\.parquet")
 
@@ -84,6 +82,7 @@ class Ingestion:
         replayed = self._replayed(model, upload.key)
         source = _source_of(upload, replay_of=replayed.batch_id if replayed else None)
         reading: Reading | None = None
+        missing: Finding | None = None
         try:
             if unavailable:
                 raise unavailable
@@ -96,16 +95,16 @@ class Ingestion:
                 limits=self._limits,
                 looks_like=replayed.reading if replayed else None,
             )
-            missing = explain_missing_columns(reading.columns, definition)
+            missing = find_missing_columns(reading.columns, definition)
             if missing:
-                raise BatchRejectedError(MISSING_COLUMNS, missing)
+                raise BatchRejectedError(missing.reason, missing.detail)
         except BatchRejectedError as error:
             self._reject(
                 BatchReport(
                     batch_id=batch_id,
                     model=model,
                     status=BatchStatus.REJECTED,
-                    findings=_findings_of(error),
+                    findings=(missing,) if missing else (),
                     reading=reading,
                     undeclared_columns=undeclared_columns(reading.columns, definition) if reading else (),
                     source=source,
@@ -162,12 +161,6 @@ class Ingestion:
         for event_type, told in events_of(report):
             self._events.publish(event_type, subject=report.model, data=told)
         self._batches.save_report(report)
-
-
-def _findings_of(error: BatchRejectedError) -> tuple[Finding, ...]:
-    if error.reason != MISSING_COLUMNS:
-        return ()
-    return (Finding(reason=error.reason, impact=Impact.BREAKING, expected="the required columns", got=error.detail),)
 
 
 def _duplicate(model: str, batch_id: str, what: str) -> Ingested:

@@ -15,7 +15,7 @@ from everloop.contracts.batches import (
     Problem,
     RowCounts,
     StagedBatch,
-    explain_missing_columns,
+    find_missing_columns,
     undeclared_columns,
 )
 from everloop.contracts.definition import Definition
@@ -114,7 +114,7 @@ class _Judgement:
             delivered=look.delivered,
             invalid=look.invalid,
             problems=problems,
-            missing_columns=explain_missing_columns(self._staged.reading.columns, self._definition),
+            missing_columns=find_missing_columns(self._staged.reading.columns, self._definition),
             maximum_invalid_share=self._maximum_invalid_share,
         )
         if verdict.status is BatchStatus.ACCEPTED:

@@ -18,7 +18,7 @@ def judge_batch(
     delivered: int,
     invalid: int,
     problems: Sequence[Problem] = (),
-    missing_columns: str | None = None,
+    missing_columns: Finding | None = None,
     maximum_invalid_share: float = 0.5,
 ) -> Verdict:
     """
@@ -26,9 +26,7 @@ def judge_batch(
     'too_many_invalid_rows'
     """
     if missing_columns:
-        expected, _, got = missing_columns.partition(", which the file lacks; ")
-        finding = Finding(reason="missing_columns", impact=Impact.BREAKING, expected=expected, got=got)
-        return Verdict(BatchStatus.REJECTED, "missing_columns", missing_columns, (finding,))
+        return Verdict(BatchStatus.REJECTED, missing_columns.reason, missing_columns.detail, (missing_columns,))
     if invalid != delivered and invalid <= maximum_invalid_share * delivered:
         return Verdict(BatchStatus.ACCEPTED)
     kept = "all are kept in quarantine"

@@ -1,6 +1,5 @@
 """Parquet: its columns and types by its footer, which may lie."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -21,10 +20,6 @@ SELECT num_rows, (
     FROM (SELECT DISTINCT row_group_id, row_group_num_rows AS rows FROM parquet_metadata({file}))
 ) FROM parquet_file_metadata({file})
 """
-_LARGE_COLUMNS = """
-SELECT DISTINCT path_in_schema FROM parquet_metadata({file})
-WHERE type = 'BYTE_ARRAY' AND total_uncompressed_size > {field_bytes} ORDER BY ALL
-"""
 
 
 def parquet_columns(database: duckdb.DuckDBPyConnection, path: Path, limits: Limits) -> list[str]:
@@ -41,24 +36,33 @@ def parquet_columns(database: duckdb.DuckDBPyConnection, path: Path, limits: Lim
             "unpacks_too_large",
             f"expected at most {limits.unpacked_bytes // _VALUE_BYTES} values, got {rows} rows; split the file",
         )
-    _refuse_long_fields(database, path, columns, limits)
+    _refuse_long_texts(database, path, limits)
     return columns
 
 
-def _refuse_long_fields(
-    database: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str], limits: Limits
-) -> None:
-    """A column whose parts are all shorter than a field may be need not be read for it."""
-    file = path_literal(path)
-    found = database.execute(_LARGE_COLUMNS.format(file=file, field_bytes=limits.field_bytes)).fetchall()
-    for name in (name for (name,) in found if name in columns):
-        longest = f"SELECT max(strlen(CAST({identifier(name)} AS VARCHAR))) FROM read_parquet({file})"
-        [(length,)] = database.execute(longest).fetchall()
-        if length is not None and length > limits.field_bytes:
+def _refuse_long_texts(database: duckdb.DuckDBPyConnection, path: Path, limits: Limits) -> None:
+    """A dictionary holds a long text once for a million rows: only the rows tell how much text there is."""
+    types = parquet_types(database, path)
+    texts = [name for name, kind in types.items() if kind in ("VARCHAR", "BLOB")]
+    if not texts:
+        return
+    # BLOB has no strlen; octet_length would not take VARCHAR.
+    lengths = [
+        f"{'strlen' if types[name] == 'VARCHAR' else 'octet_length'}({identifier(name)})::HUGEINT" for name in texts
+    ]
+    looked_for = ", ".join(f"coalesce(max({length}), 0), coalesce(sum({length}), 0)" for length in lengths)
+    [found] = database.execute(f"SELECT {looked_for} FROM read_parquet({path_literal(path)})").fetchall()
+    for name, longest in zip(texts, found[::2], strict=True):
+        if longest > limits.field_bytes:
             raise BatchRejectedError(
                 "field_too_long",
-                f"column {name!r}: expected values of at most {limits.field_bytes} bytes, got one of {length}",
+                f"column {name!r}: expected values of at most {limits.field_bytes} bytes, got one of {longest}",
             )
+    if sum(found[1::2]) > limits.unpacked_bytes:
+        raise BatchRejectedError(
+            "unpacks_too_large",
+            f"expected at most {limits.unpacked_bytes} bytes of text, got {sum(found[1::2])}; split the file",
+        )
 
 
 def parquet_types(database: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
