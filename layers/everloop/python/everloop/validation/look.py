@@ -99,9 +99,10 @@ def look(
 class _Chunk:
     """Some rows of a result: its columns as arrays that share DuckDB's memory."""
 
-    def __init__(self, array: Any) -> None:
-        self._view = array.view()
-        self._rows = array.length
+    def __init__(self, view: Any, start: int, rows: int) -> None:
+        self._view = view
+        self._start = start
+        self._rows = rows
 
     def integers(self, place: int) -> NDArray[np.uint64]:
         return self._buffer(place, 1, np.uint64)
@@ -120,17 +121,20 @@ class _Chunk:
 
     def text(self, place: int, row: int) -> str:
         column = self._view.child(place)
-        start, end = np.frombuffer(column.buffer(1), np.int32)[column.offset + row : column.offset + row + 2]
+        first = column.offset + self._start + row
+        start, end = np.frombuffer(column.buffer(1), np.int32)[first : first + 2]
         return bytes(memoryview(column.buffer(2))[start:end]).decode()
 
     def _buffer(self, place: int, number: int, dtype: Any) -> NDArray[Any]:
         column = self._view.child(place)
-        return np.frombuffer(column.buffer(number), dtype)[column.offset : column.offset + self._rows]
+        first = column.offset + self._start
+        return np.frombuffer(column.buffer(number), dtype)[first : first + self._rows]
 
     def _bits(self, place: int, number: int) -> NDArray[np.bool_]:
         column = self._view.child(place)
-        bits = np.unpackbits(np.frombuffer(column.buffer(number), np.uint8), bitorder="little")
-        return bits[column.offset : column.offset + self._rows].view(np.bool_)
+        byte, bit = divmod(column.offset + self._start, 8)
+        packed = np.frombuffer(column.buffer(number), np.uint8)[byte : byte + (bit + self._rows + 7) // 8]
+        return np.unpackbits(packed, bitorder="little")[bit : bit + self._rows].view(np.bool_)
 
 
 def _chunks(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[_Chunk]:
@@ -140,8 +144,9 @@ def _chunks(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[_Chunk]
         coming = ahead.submit(next, stream, None)
         while (array := coming.result()) is not None:
             coming = ahead.submit(next, stream, None)
-            if array.length:
-                yield _Chunk(array)
+            view = array.view()
+            for start in range(0, array.length, _CHUNK_ROWS):
+                yield _Chunk(view, start, min(_CHUNK_ROWS, array.length - start))
 
 
 class _Counter(Protocol):
@@ -222,6 +227,8 @@ class _Levels:
         return self._counter.profile()
 
 
+_CHUNK_ROWS = 32_768
+"""Of what DuckDB hands over at once: few enough that the arrays made of a column stay in the processor's cache."""
 _LEVELS_HELD = 50_000
 _FIRST_ROWS = 8_192
 _CENTRE_ROWS = 20_000
