@@ -1,6 +1,10 @@
 """Whole batches: no row is lost, the newest of a row id stays, and any step may be repeated."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -185,13 +189,21 @@ class KillingStore(InMemoryObjectStore):
         self._after = after
 
     def put_new(self, key: str, body: bytes) -> bool:
+        with self._write(key):
+            return super().put_new(key, body)
+
+    def upload(self, path: Path, key: str) -> None:
+        with self._write(key):
+            super().upload(path, key)
+
+    @contextmanager
+    def _write(self, key: str) -> Iterator[None]:
         self.writes += 1
         if self.writes == self._kill_at and not self._after:
             raise KilledError(key)
-        written = super().put_new(key, body)
+        yield
         if self.writes == self._kill_at:
             raise KilledError(key)
-        return written
 
 
 class KilledBus(InMemoryEventBus):
@@ -224,6 +236,35 @@ def test_dying_at_any_write_leaves_nothing_that_a_retry_does_not_mend(kill_at: i
     world.validation.validate("pump", BATCH_ID)
     assert world.lake.objects == untroubled.lake.objects
     assert world.bus.events == untroubled.bus.events
+
+
+@pytest.mark.parametrize("kill_at", range(1, 6))
+def test_what_an_attempt_under_another_definition_left_is_no_part_of_the_verdict(kill_at: int) -> None:
+    before = define({"v": {"type": "number", "maximum": 10}})
+    today = define({"v": {"type": "number", "minimum": 0}})
+    rows = [{"v": "99"}, {"v": "2"}, {"v": "3"}, {"v": "4"}, {"v": "-5"}]
+    world = World(before)
+    world.stage(rows)
+    world.lake = KillingStore(dict(world.lake.objects), kill_at, after=True)
+    with suppress(KilledError):
+        world.validation.validate("pump", BATCH_ID)
+    if f"reports/pump/{BATCH_ID}.json" in world.lake.objects:
+        return
+    world.definition = today
+    world.lake = KillingStore(world.lake.objects, 0, after=False)
+    report = world.validation.validate("pump", BATCH_ID)
+    assert counts(report) == (5, 4, 1, 0)
+    assert sorted(row["v"] for row in world.accepted) == [2, 3, 4, 99]
+    assert [row["v"] for row in world.quarantined] == ["-5"]
+    assert report.rows_sha256 == sha256(world.lake.objects[f"batches/pump/{BATCH_ID}.parquet"]).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["reasons", "_ROW", "failures", "d0", "v0", "found"])
+def test_a_column_may_have_a_name_that_the_queries_use(name: str) -> None:
+    world = World(define({name: "number"} if name != "_ROW" else {}))
+    report = world.validate({name: "1"}, {name: "bad", "y": "bad"}, {"y": "bad", name: "2"})
+    assert counts(report) == (3, 0, 3, 0)
+    assert len(world.quarantined) == 3
 
 
 def test_dying_before_the_event_tells_it_at_the_next_attempt() -> None:

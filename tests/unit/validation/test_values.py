@@ -57,7 +57,10 @@ def test_a_sound_value_is_read(column: Any, text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("column", "text", "reason"),
     [
-        *((NUMBER, text, "wrong_type") for text in ("abc", "1,5", "1_000", "0x10", "1.2.3", "NA", "1 2", "true", "５")),
+        *(
+            (NUMBER, text, "wrong_type")
+            for text in ("abc", "1,5", "1_000", "0x10", "1.2.3", "NA", "1 2", "true", "５", "+-5")
+        ),
         *((NUMBER, text, "not_finite") for text in ("1e400", "-1e400", "inf", "-Infinity", "nan", "NaN")),
         *(
             (INTEGER, text, "wrong_type")
@@ -66,7 +69,17 @@ def test_a_sound_value_is_read(column: Any, text: str, value: object) -> None:
         *((BOOLEAN, text, "wrong_type") for text in ("2", "maybe", "tru", "NaN")),
         *(
             (TIMESTAMP, text, "wrong_type")
-            for text in ("20/01/2026", "2026-02-30", "infinity", "epoch", "1767225600", "290000-01-01", "now", "12")
+            for text in (
+                "20/01/2026",
+                "2026-02-30",
+                "infinity",
+                "epoch",
+                "1767225600",
+                "290000-01-01",
+                "now",
+                "12",
+                "2026-01-01T00:00+25:00",
+            )
         ),
         ({"type": "number", "minimum": 0}, "-0.001", "below_minimum"),
         ({"type": "number", "maximum": 1}, "1.001", "above_maximum"),

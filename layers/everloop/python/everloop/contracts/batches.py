@@ -140,7 +140,9 @@ class BatchReport(Contract):
     received_at: AwareDatetime
     first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None
-    """Of the accepted rows, in the definition's timestamp column."""
+    """Of the accepted rows, in the column `timestamp_column`."""
+    timestamp_column: str | None = None
+    """Which column was the definition's timestamp when the batch was judged."""
     definition_hash: str | None = None
     """Null when no definition was there to judge by."""
     reason: str | None = None

@@ -33,6 +33,10 @@ class ColumnType(StrEnum):
         return self in (ColumnType.CATEGORY, ColumnType.TEXT)
 
     @property
+    def is_numeric(self) -> bool:
+        return self in (ColumnType.NUMBER, ColumnType.INTEGER)
+
+    @property
     def is_profiled(self) -> bool:
         """Free text says nothing by its levels."""
         return self is not ColumnType.TEXT

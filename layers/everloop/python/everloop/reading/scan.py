@@ -11,9 +11,9 @@ import duckdb
 
 from everloop.contracts.batches import Format, Reading
 from everloop.errors import BatchRejectedError
-from everloop.reading.digit_groups import has_digit_groups
 from everloop.reading.limits import Limits
 from everloop.reading.line_ends import explain_mixed_line_ends
+from everloop.reading.odd_numbers import has_odd_numbers
 from everloop.reading.readers.delimited import delimited_table
 from everloop.reading.readers.json_rows import json_table
 from everloop.reading.readers.parquet import numbers_rows, parquet_table, parquet_types
@@ -83,7 +83,7 @@ def open_quick_scan(
     It fails at the first text that is no number. None for other formats, and where DuckDB would read a text as a number
     that is none: it takes 2024_01 for 202401.
     """
-    if reading.format is not Format.DELIMITED or reading.decimal != "." or has_digit_groups(plain):
+    if reading.format is not Format.DELIMITED or reading.decimal != "." or has_odd_numbers(plain):
         return None
     types = {name: "DOUBLE" if name in doubles else "VARCHAR" for name in reading.columns}
     return Scan(delimited_table(plain, reading, limits, doubles=doubles), types, "row_number() OVER ()")

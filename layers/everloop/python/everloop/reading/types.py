@@ -7,7 +7,8 @@ from typing import NamedTuple, Self
 
 from everloop.contracts.batches import Reading
 from everloop.contracts.definition import Column, ColumnType, Csv
-from everloop.sql import literal
+from everloop.reading.odd_numbers import odd_number
+from everloop.sql import identifier, literal
 
 SQL_TYPES = {
     ColumnType.NUMBER: "DOUBLE",
@@ -81,6 +82,11 @@ def _numbers_of(tokens: Sequence[str]) -> Iterator[str]:
             yield f"'{float(token)}'::DOUBLE"
 
 
+def joined_parts(parts: Sequence[str]) -> str:
+    """SQL for the text that these columns make together; NULL where one of them is."""
+    return " || ' ' || ".join(f"trim(CAST({identifier(part)} AS VARCHAR))" for part in parts)
+
+
 def read_text(column: Column, text: str, meaning: Meaning) -> Reader:
     tokens = ", ".join(map(literal, meaning.missing))
     is_token = f" OR trim({text}) IN ({tokens})" if tokens else ""
@@ -88,29 +94,31 @@ def read_text(column: Column, text: str, meaning: Meaning) -> Reader:
         missing = f"{text} = ''{is_token}"
         return Reader(f"CASE WHEN {missing} THEN NULL ELSE {text} END", None)
     value = _FROM_TEXT[column.type](text, meaning, column.format or meaning.timestamp_format)
+    numbers = ", ".join(_numbers_of(meaning.missing)) if column.type.is_numeric else ""
+    if numbers:
+        is_token += f" OR {_number(text, meaning, None)} IN ({numbers})"
     if tokens:
-        value = f"CASE WHEN trim({text}) IN ({tokens}) THEN NULL ELSE {value} END"
+        value = f"CASE WHEN {is_token.removeprefix(' OR ')} THEN NULL ELSE {value} END"
     return Reader(value, f"{text} IS NULL OR trim({text}) = ''{is_token}")
 
 
 def _number(text: str, meaning: Meaning, _: object) -> str:
-    # DuckDB would take 1_000 for a number; with a decimal comma a point separates thousands, or nobody knows what.
+    # With a decimal comma a point separates thousands, or nobody knows what.
     if meaning.decimal == ",":
         plain = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
-        return f"CASE WHEN NOT contains({text}, '_') AND NOT contains({text}, '.') THEN {plain} END"
-    return f"CASE WHEN NOT contains({text}, '_') THEN TRY_CAST({text} AS DOUBLE) END"
+        return f"CASE WHEN NOT ({odd_number(text)} OR contains({text}, '.')) THEN {plain} END"
+    return f"CASE WHEN NOT ({odd_number(text)}) THEN TRY_CAST({text} AS DOUBLE) END"
 
 
 def _integer(text: str, meaning: Meaning, _: object) -> str:
-    """Whole digits keep all 64 bits; 1e3 passes through a double, where only integers below 2^53 are exact."""
+    """Whole digits keep all 64 bits; 1e3 and 2.5 pass through a double, where only integers below 2^53 are exact."""
     number = _number(text, meaning, None)
     point = "," if meaning.decimal == "," else "\\."
     return f"""CASE
         WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN TRY_CAST({text} AS BIGINT)
         WHEN regexp_full_match({text}, '\\s*[+-]?[0-9]+({point}0*)?\\s*')
         THEN TRY_CAST(regexp_extract({text}, '[+-]?[0-9]+') AS BIGINT)
-        WHEN contains(lower({text}), 'e') AND abs({number}) < {2**53} AND {number} % 1 = 0
-        THEN CAST({number} AS BIGINT) END"""
+        WHEN abs({number}) < {2**53} AND {number} % 1 = 0 THEN CAST({number} AS BIGINT) END"""
 
 
 def _boolean(text: str, meaning: Meaning, _: object) -> str:
@@ -120,15 +128,19 @@ def _boolean(text: str, meaning: Meaning, _: object) -> str:
 
 
 def _timestamp(text: str, meaning: Meaning, formats: tuple[str, ...]) -> str:
+    moment = f"TRY_CAST(trim({text}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+    offset_s = f"epoch({moment}) - epoch(TRY_CAST(trim({text}) AS TIMESTAMP))"
     # A digit comes first, so 'infinity' and 'epoch' are none.
-    moment = (
-        f"CASE WHEN trim({text}) BETWEEN '0' AND ':' THEN TRY_CAST(trim({text}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
-    )
+    moment = f"CASE WHEN trim({text}) BETWEEN '0' AND ':' AND abs({offset_s}) <= {_LARGEST_OFFSET_S} THEN {moment} END"
     if formats:
         listed = ", ".join(map(literal, formats))
         # With %z it gives a TIMESTAMPTZ, without a TIMESTAMP; where the time zone is UTC the cast is the same.
         moment = f"coalesce(CAST(try_strptime(trim({text}), [{listed}]) AS TIMESTAMP), {moment})"
     return _in_years(moment)
+
+
+_LARGEST_OFFSET_S = 18 * 3600
+"""ISO 8601 writes hours and minutes, and DuckDB takes +99:00 for an offset; none on earth is beyond 14 hours."""
 
 
 def _in_years(moment: str) -> str:

@@ -62,7 +62,11 @@ def parse_staged_key(key: str) -> tuple[str, str]:
 
 
 class BatchStore:
-    """Each object is written once; a second writer finds it there and changes nothing."""
+    """A batch becomes visible with its report, which is written last and once.
+
+    Until then its other objects are what an attempt that died may have left, perhaps under another definition: the next
+    attempt writes over them. Two attempts at once write the same bytes.
+    """
 
     def __init__(self, lake: ObjectStore) -> None:
         self._objects = lake
@@ -93,15 +97,14 @@ class BatchStore:
 
     # Rows
 
-    def save_rows(self, model: str, batch_id: str, path: Path) -> bool:
-        """False when they lie there already."""
-        return self._objects.upload_new(path, batch_key(model, batch_id))
+    def save_rows(self, model: str, batch_id: str, path: Path) -> None:
+        self._objects.upload(path, batch_key(model, batch_id))
 
     def download_rows(self, model: str, batch_id: str, path: Path) -> None:
         self._objects.download(batch_key(model, batch_id), path)
 
     def save_quarantine(self, model: str, batch_id: str, path: Path) -> None:
-        self._objects.upload_new(path, quarantine_key(model, batch_id))
+        self._objects.upload(path, quarantine_key(model, batch_id))
 
     def download_quarantine(self, model: str, batch_id: str, path: Path) -> None:
         """Raises ObjectNotFoundError when no row of the batch was quarantined."""
@@ -111,7 +114,7 @@ class BatchStore:
 
     def save_keys(self, model: str, batch_id: str, keys: NDArray[np.uint64]) -> None:
         """Sorted 64-bit hashes of the row ids, so that rows delivered again are known without reading any row."""
-        self._objects.put_new(f"keys/{model}/{batch_id}.u64", keys.astype("<u8").tobytes())
+        self._put(f"keys/{model}/{batch_id}.u64", keys.astype("<u8").tobytes())
 
     def keys(self, model: str, batch_id: str) -> NDArray[np.uint64]:
         """Raises ObjectNotFoundError for a batch without row ids."""
@@ -119,8 +122,12 @@ class BatchStore:
 
     # Profiles
 
+    def _put(self, key: str, body: bytes) -> None:
+        if not self._objects.put_new(key, body):
+            self._objects.replace(key, body, etag=self._objects.get(key).etag)
+
     def save_profile(self, model: str, batch_id: str, profile: bytes) -> None:
-        self._objects.put_new(profile_key(model, batch_id), profile)
+        self._put(profile_key(model, batch_id), profile)
 
     def centres(self, model: str, definition_hash: str) -> dict[str, float] | None:
         """What `fix_centres` has fixed; None before the definition's first batch."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from everloop.contracts.batches import Reading, required_columns
 from everloop.contracts.definition import Column, Definition
 from everloop.reading.scan import Scan
-from everloop.reading.types import Meaning, Reader, read_column
+from everloop.reading.types import Meaning, Reader, joined_parts, read_column
 from everloop.sql import identifier
 
 
@@ -76,5 +76,5 @@ def _source(name: str, column: Column, scan: Scan) -> tuple[str, str]:
     if name in scan.types:
         return identifier(name), scan.types[name]
     if column.parts and all(part in scan.types for part in column.parts):
-        return " || ' ' || ".join(f"trim(CAST({identifier(part)} AS VARCHAR))" for part in column.parts), "VARCHAR"
+        return joined_parts(column.parts), "VARCHAR"
     return "CAST(NULL AS VARCHAR)", "VARCHAR"

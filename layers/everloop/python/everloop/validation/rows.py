@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,9 @@ from everloop.contracts.definition import REASONS, RESERVED_COLUMNS, ROW_NUMBER,
 from everloop.features.number_profile import NumberProfile
 from everloop.features.profile import Profile
 from everloop.reading.limits import Limits
-from everloop.reading.scan import open_quick_scan, open_scan
+from everloop.reading.paths import path_literal
+from everloop.reading.readers.parquet import BATCH_METADATA
+from everloop.reading.scan import explained, open_quick_scan, open_scan
 from everloop.sql import fetch_number, identifier, literal
 from everloop.validation.look import Look, LookedAt, look
 from everloop.validation.typed_rows import TypedRows
@@ -39,24 +42,27 @@ class JudgedRows:
         *,
         limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
+        """Raises BatchRejectedError, as do `look`, `find_faults` and `write_all_to_quarantine`, which read the file."""
         self.database = database
+        self._explained = partial(explained, reading, plain)
         self._definition = definition
         self._rows = TypedRows(open_scan(database, plain, reading, limits=limits), definition, reading)
-        self._delivered = [name for name in self._rows.scan.types if name not in RESERVED_COLUMNS]
+        self._delivered = [name for name in self._rows.scan.types if name.lower() not in RESERVED_COLUMNS]
         self._quick: TypedRows | None = None
         if not definition.data.csv.missing and definition.data.csv.decimal != ",":
-            doubles = [name for name, column in definition.columns.items() if column.type in _READ_AS_DOUBLE]
+            doubles = [name for name, column in definition.columns.items() if column.type.is_numeric]
             quick_scan = open_quick_scan(plain, reading, doubles, limits=limits)
             self._quick = TypedRows(quick_scan, definition, reading) if quick_scan else None
 
     def look(self, centres: Mapping[str, float]) -> Look:
         """The quick look tells of a clean file that it is clean; only where it does not is each value judged."""
-        for rows in (self._quick, self._rows):
-            quick = rows and self._look_quickly(rows, centres)
-            if rows and quick and quick.is_plain and rows.are_shown_valid_by(quick.profile):
-                self._rows = rows
-                return quick
-        return self._look(self._rows, centres, self._rows.is_invalid())
+        with self._explained():
+            for rows in (self._quick, self._rows):
+                quick = rows and self._look_quickly(rows, centres)
+                if rows and quick and quick.is_plain and rows.are_shown_valid_by(quick.profile):
+                    self._rows = rows
+                    return quick
+            return self._look(self._rows, centres, self._rows.is_invalid())
 
     def _look_quickly(self, rows: TypedRows, centres: Mapping[str, float]) -> Look | None:
         if rows is not self._quick:
@@ -93,22 +99,23 @@ class JudgedRows:
     def look_again(self, accepted: Path, centres: Mapping[str, float]) -> Profile:
         """The profile of the rows that were written: fewer than those that are valid, where some were duplicates."""
         columns = [LookedAt(column.name, column.type, identifier(column.name)) for column in self._rows.profiled]
-        return look(self.database, f"read_parquet({literal(str(accepted))})", columns, centres).profile
+        return look(self.database, f"read_parquet({path_literal(accepted)})", columns, centres).profile
 
     def find_faults(self) -> None:
         """Fill `faulty` with each invalid row: its number, its failures, and its columns d<place> as delivered."""
         rows = self._rows
         cases = ", ".join(f"{rows.first_failure(cell)} AS c{cell.place}" for cell in rows.cells)
         places = ", ".join(f"c{cell.place}" for cell in rows.cells)
-        self.database.execute(
-            f"""
-            CREATE TABLE faulty AS SELECT * FROM (
-                SELECT _row, {"".join(f"d{i}, " for i in range(len(self._delivered)))}
-                    list_filter([{places}], lambda failure: failure IS NOT NULL) AS failures
-                FROM (SELECT *, {cases} FROM {rows.sql(with_row_number=True, delivered=self._delivered)})
-            ) WHERE len(failures) > 0
-            """
-        )
+        with self._explained():
+            self.database.execute(
+                f"""
+                CREATE TABLE faulty AS SELECT * FROM (
+                    SELECT _row, {"".join(f"d{i}, " for i in range(len(self._delivered)))}
+                        list_filter([{places}], lambda failure: failure IS NOT NULL) AS failures
+                    FROM (SELECT *, {cases} FROM {rows.sql(with_row_number=True, delivered=self._delivered)})
+                ) WHERE len(failures) > 0
+                """
+            )
         self.database.execute(
             "CREATE TABLE rules (rule INTEGER, column_name VARCHAR, reason VARCHAR, expected VARCHAR)"
         )
@@ -130,30 +137,33 @@ class JudgedRows:
             for reason, column, rows, expected, example in found
         )
 
-    def write_quarantine(self, target: Path) -> int:
+    def write_quarantine(self, target: Path, batch_id: str) -> int:
         """The invalid rows as delivered, with row number and reasons, after `find_faults`; returns their number."""
         columns = "".join(f"d{i} AS {identifier(name)}, " for i, name in enumerate(self._delivered))
         return self._copy(
             f"""
-            SELECT {columns} _row AS {ROW_NUMBER}, reasons AS {REASONS}
-            FROM faulty JOIN ({_REASONS_BY_ROW}) USING (_row) ORDER BY _row
+            SELECT {columns} _row AS {ROW_NUMBER}, found.reasons AS {REASONS}
+            FROM faulty JOIN ({_REASONS_BY_ROW}) AS found USING (_row) ORDER BY _row
             """,
             target,
+            batch_id=batch_id,
         )
 
-    def write_all_to_quarantine(self, target: Path) -> int:
+    def write_all_to_quarantine(self, target: Path, batch_id: str) -> int:
         """Each row as delivered, with the reasons of those that are invalid, after `find_faults`."""
         columns = "".join(f"{identifier(name)}, " for name in self._delivered)
         scan = self._rows.scan
-        return self._copy(
-            f"""
-            SELECT delivered.*, coalesce(reasons, '[]') AS {REASONS}
-            FROM (SELECT {columns} {scan.row_number} AS {ROW_NUMBER} FROM {scan.table}) AS delivered
-            LEFT JOIN ({_REASONS_BY_ROW}) AS found ON found._row = delivered.{ROW_NUMBER}
-            ORDER BY delivered.{ROW_NUMBER}
-            """,
-            target,
-        )
+        with self._explained():
+            return self._copy(
+                f"""
+                SELECT delivered.*, coalesce(found.reasons, '[]') AS {REASONS}
+                FROM (SELECT {columns} {scan.row_number} AS {ROW_NUMBER} FROM {scan.table}) AS delivered
+                LEFT JOIN ({_REASONS_BY_ROW}) AS found ON found._row = delivered.{ROW_NUMBER}
+                ORDER BY delivered.{ROW_NUMBER}
+                """,
+                target,
+                batch_id=batch_id,
+            )
 
     def write_accepted(self, target: Path, *, newest_only: bool) -> int:
         """The valid rows in their types and order, with `newest_only` one of each row id; returns their number."""
@@ -175,12 +185,12 @@ class JudgedRows:
         ).fetchall()
         return _aware(first), _aware(last)
 
-    def _copy(self, query: str, target: Path) -> int:
-        self.database.execute(f"COPY ({query}) TO ? (FORMAT parquet, COMPRESSION zstd)", [str(target)])
+    def _copy(self, query: str, target: Path, *, batch_id: str | None = None) -> int:
+        """A file that names its batch is known again when it is replayed, and no two batches have the same one."""
+        name = f", KV_METADATA {{{BATCH_METADATA}: {literal(batch_id)}}}" if batch_id else ""
+        self.database.execute(f"COPY ({query}) TO ? (FORMAT parquet, COMPRESSION zstd{name})", [str(target)])
         return fetch_number(self.database)
 
-
-_READ_AS_DOUBLE = (ColumnType.NUMBER, ColumnType.INTEGER)
 
 _REASONS_BY_ROW = f"""
 SELECT _row, to_json(list(struct_pack(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import Definition
+from everloop.contracts.definition import ColumnType, Definition
 from everloop.features.column_profile import ColumnProfile
 from everloop.features.profile import Profile
 from everloop.reading.scan import Scan
@@ -36,6 +36,7 @@ class TypedRows:
         self._row_id = definition.data.row_id
         self._timestamp = definition.data.timestamp
         self._values = {cell.name: cell.value for cell in self.cells}
+        self._numbers = {cell.value for cell in self.cells if cell.column.type is ColumnType.NUMBER}
 
     @property
     def profiled(self) -> Sequence[LookedAt]:
@@ -87,7 +88,9 @@ class TypedRows:
         """64 bits of a hash that stays the same from one version of DuckDB to the next; None without a row id."""
         if not self._row_id:
             return None
-        return f"md5_number_lower(concat_ws(chr(31), {', '.join(self._row_id_values)}))"
+        # Zero has two signs, which are equal and written differently.
+        values = [f"{value} + 0.0" if value in self._numbers else value for value in self._row_id_values]
+        return f"md5_number_lower(concat_ws(chr(31), {', '.join(values)}))"
 
     def is_newest(self) -> str:
         """Whether a row is the one that counts of those with its row id."""

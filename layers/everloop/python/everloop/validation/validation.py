@@ -23,7 +23,6 @@ from everloop.errors import BatchRejectedError
 from everloop.features.profile import Profile
 from everloop.ports import EventBus
 from everloop.reading.limits import Limits
-from everloop.reading.scan import explained
 from everloop.sql import open_database, threads_for
 from everloop.stores.batches import BatchStore, events_of
 from everloop.stores.predictions import PredictionLog
@@ -72,7 +71,7 @@ class Validation:
             plain = folder / "delivered"
             self._batches.download_staged(staged.model, staged.batch_id, plain)
             try:
-                with open_database(folder, threads=threads_for(plain)) as database, explained(staged.reading, plain):
+                with open_database(folder, threads=threads_for(plain)) as database:
                     rows = JudgedRows(database, plain, staged.reading, definition, limits=self._limits)
                     return _Judgement(
                         rows, staged, definition, batches=self._batches, predictions=self._predictions, folder=folder
@@ -129,8 +128,10 @@ class _Judgement:
         return 1.0 if self._staged.source.replay_of else self._definition.data.maximum_invalid_share
 
     def _accept(self, look: Look, problems: Sequence[Problem]) -> BatchReport:
-        keys = np.unique(look.keys)
-        repeated = len(keys) < len(look.keys)
+        keys = look.keys
+        keys.sort()
+        is_first = np.concatenate([[True], keys[1:] != keys[:-1]]) if len(keys) else np.empty(0, np.bool_)
+        repeated = not is_first.all()
         quarantined = self._save_quarantine(self._rows.write_quarantine) if look.invalid else 0
         accepted_file = self._folder / "accepted.parquet"
         accepted = self._rows.write_accepted(accepted_file, newest_only=repeated)
@@ -153,7 +154,7 @@ class _Judgement:
             last_timestamp=last,
             accepted=accepted_file,
             database=self._rows.database,
-            row_keys=keys,
+            row_keys=keys[is_first] if repeated else keys,
             is_replay=self._staged.source.replay_of is not None,
         )
         history = read_history(
@@ -169,9 +170,8 @@ class _Judgement:
         model, batch_id = self._staged.model, self._staged.batch_id
         self._batches.save_profile(model, batch_id, profile.to_json())
         if self._definition.data.row_id:
-            self._batches.save_keys(model, batch_id, keys)
-        if not self._batches.save_rows(model, batch_id, accepted_file):
-            self._batches.download_rows(model, batch_id, accepted_file)  # what an attempt before this one has left
+            self._batches.save_keys(model, batch_id, batch.row_keys)
+        self._batches.save_rows(model, batch_id, accepted_file)
         return report_of(
             self._staged,
             self._definition,
@@ -190,9 +190,9 @@ class _Judgement:
             return looked
         return self._rows.look_again(accepted, fixed)
 
-    def _save_quarantine(self, write: Callable[[Path], int]) -> int:
+    def _save_quarantine(self, write: Callable[[Path, str], int]) -> int:
         path = self._folder / "quarantine.parquet"
-        rows = write(path)
+        rows = write(path, self._staged.batch_id)
         self._batches.save_quarantine(self._staged.model, self._staged.batch_id, path)
         return rows
 
@@ -219,6 +219,7 @@ def report_of(
         source=staged.source,
         received_at=staged.received_at,
         definition_hash=definition.hash,
+        timestamp_column=definition.data.timestamp,
         reason=verdict.reason,
         detail=verdict.detail,
         **more,

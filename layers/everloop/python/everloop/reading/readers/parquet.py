@@ -10,6 +10,8 @@ from everloop.reading.limits import Limits
 from everloop.reading.paths import path_literal
 from everloop.sql import identifier
 
+BATCH_METADATA = "everloop_batch"
+"""The key under which a quarantine file names its batch."""
 _MAGIC = b"PAR1"
 _TAIL_BYTES = 8
 _VALUE_BYTES = 8
