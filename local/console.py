@@ -18,8 +18,8 @@ from local.target import Target
 PIPED_WIDTH = 240
 """A file or another program has no width of its own; nothing is cut off for it."""
 
-stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stdout = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+stderr = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MODEL_NAME_LENGTH = 63
@@ -71,7 +71,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
     cells = [list(row) for row in rows]
     for place, column in enumerate(columns):
         is_number = all(isinstance(row[place], int | float) for row in cells if row[place] is not None)
-        table.add_column(column, justify="right" if is_number and cells else "left")
+        table.add_column(escape(column), justify="right" if is_number and cells else "left")
     for row in cells:
         table.add_row(*(_cell(value) for value in row))
     stdout.print(table)

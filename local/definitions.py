@@ -1,10 +1,11 @@
-"""Every definition of a checkout, checked as far as it can be without data: keys, references, features."""
+"""Every definition of a checkout, checked as far as it can be without data: keys, references, features, formats."""
 
 from pathlib import Path
 
 from everloop.contracts.definition import Definition, load_definitions
 from everloop.errors import DefinitionError
 from everloop.features.compile import check_features
+from everloop.reading.time_formats import check_time_formats
 
 
 def checked_definitions(folder: Path) -> list[Definition]:
@@ -17,6 +18,7 @@ def checked_definitions(folder: Path) -> list[Definition]:
     for definition in definitions:
         try:
             check_features(definition)
+            check_time_formats(definition)
         except DefinitionError as error:
             lines = [f"{definition.name}.toml: {line}" for line in str(error).splitlines()]
             raise DefinitionError("\n".join(lines)) from error

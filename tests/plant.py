@@ -88,5 +88,6 @@ class Plant:
                 received_at=until,
                 first_timestamp=first,
                 last_timestamp=until - timedelta(minutes=10),
+                timestamp_column="measured_at",
             )
         )

@@ -78,7 +78,7 @@ def quarantine(
     if chosen and not reports:
         raise ApiError(f"batch {chosen!r} of {name!r} has no quarantined row; see `everloop batches {name}`")
     waiting = waiting_rows(every)
-    rows = _quarantined_rows(loop, name, chosen) if chosen else []
+    rows = _quarantined_rows(loop, name, chosen, None if as_json else SHOWN_ROWS) if chosen else []
     if as_json:
         problems = [{"batch_id": r.batch_id, **p.model_dump()} for r in reports for p in r.problems]
         print_json({"problems": problems, "waiting": waiting, "rows": rows})
@@ -98,8 +98,8 @@ def quarantine(
             markup=False,
         )
     if rows:
-        stdout.print(f"\nthe first {min(len(rows), SHOWN_ROWS)} of {len(rows)} rows")
-        print_table(list(rows[0]), [list(row.values()) for row in rows[:SHOWN_ROWS]])
+        stdout.print(f"\nthe first {len(rows)} of {reports[0].rows.quarantined:,} rows")
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _replay(loop: Loop, name: str, batch: str | None, as_json: bool) -> None:
@@ -138,13 +138,13 @@ def _exit_unless_accepted(reports: Iterable[BatchReport]) -> None:
         raise typer.Exit(1)
 
 
-def _quarantined_rows(loop: Loop, name: str, batch_id: str) -> list[dict[str, Any]]:
+def _quarantined_rows(loop: Loop, name: str, batch_id: str, limit: int | None) -> list[dict[str, Any]]:
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         if not loop.download_quarantine(name, batch_id, path):
             return []
-        found = duckdb.execute("select * from read_parquet($path)", {"path": str(path)})
+        found = duckdb.execute("select * from read_parquet($path) limit $limit", {"path": str(path), "limit": limit})
         names = [column[0] for column in found.description or []]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

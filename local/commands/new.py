@@ -60,7 +60,8 @@ def _check(toml: str, source: str) -> None:
 def _show(drafted: "Draft", path: Path, file: Path) -> None:
     goal = drafted.goal
     stdout.print(
-        f"{drafted.file}: {drafted.rows:,} rows, [bold]{goal.task}[/] of {escape(drafted.target)} ({goal.why})\n"
+        f"{escape(drafted.file)}: {drafted.rows:,} rows, [bold]{goal.task}[/] of {escape(drafted.target)}"
+        f" ({escape(goal.why)})\n"
     )
     print_table(
         ["column", "type", "role", "nulls", "range or levels", "note"],

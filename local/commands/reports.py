@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from everloop.contracts.batches import BatchReport, Finding, Impact, Reading
 from local.console import print_table, stdout
 from local.replay import totals
@@ -40,7 +42,7 @@ def batch_cells(report: BatchReport) -> list[Any]:
 
 def print_short(report: BatchReport, *, name: str) -> None:
     rows = report.rows
-    stdout.print(f"{name}: [bold]{report.status.value}[/]  batch {report.batch_id}  {_account(report)}")
+    stdout.print(f"{escape(name)}: [bold]{report.status.value}[/]  batch {report.batch_id}  {_account(report)}")
     if report.detail:
         stdout.print(f"  {report.reason}: {report.detail}", markup=False)
     for problem in report.problems[:SHOWN_PROBLEMS]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from everloop.contracts.batches import BatchReport
+from everloop.contracts.batches import BatchReport, batch_key
 from everloop.contracts.definition import Definition
 from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import NotFoundError
 from everloop.ingestion.ingestion import Ingestion, Outcome
-from everloop.stores.batches import BatchStore, batch_key, quarantine_key
+from everloop.stores.batches import BatchStore, quarantine_key
 from everloop.stores.predictions import PredictionLog
 from everloop.validation.validation import Validation
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop.contracts.base import format_duration, parse_duration
-from everloop.contracts.definition import ALGORITHMS, METRICS, Definition, Task, load_definitions, parse_definition
+from everloop.contracts.definition import ALGORITHMS, METRICS, Csv, Definition, Task, load_definitions, parse_definition
 from everloop.errors import DefinitionError
 from everloop.training.algorithms import load_algorithm
 from tests.samples import MODELS, example, pump_failure
@@ -49,6 +49,10 @@ def test_four_lines_are_a_definition() -> None:
         ("[training]\ntrials = 'many'", "training.trials: Input should be a valid integer"),
         ("[training]\nwindow = '3 fortnights'", "training.window: expected a duration such as '90 days'"),
         ("[training]\nwindow = '0 days'", "expected a duration"),
+        (
+            "[training]\nwindow = '99999999999 weeks'",
+            "training.window: expected a duration of at most 1,000 years, got",
+        ),
         ("[training]\nwindow = '30 days'", "training.window needs data.timestamp"),
         ("[training]\nholdout = { by = 'time' }", "training.holdout.by = 'time' needs data.timestamp"),
         ("[training]\nholdout = { by = 'moon' }", "training.holdout.by: Input should be 'time' or 'random'"),
@@ -117,6 +121,13 @@ def test_the_target_fits_the_task(task: str, kind: str, fits: bool) -> None:
     else:
         with pytest.raises(ValueError, match=r"target must be|data\.positive"):
             Definition.model_validate(raw)
+
+
+@pytest.mark.parametrize("hints", [{"delimiter": '"'}, {"delimiter": "'", "quote": "'"}])
+def test_a_delimiter_that_is_the_quote_as_well_is_refused(hints: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="delimiter and quote are both"):
+        Csv.model_validate(hints)
+    assert Csv(delimiter='"', quote="'").delimiter == '"'
 
 
 @pytest.mark.parametrize("name", ["Pump", "pump_1", "1pump", "pump-", "-pump", "pump--1", "", "p" * 64, "../pump"])

@@ -9,6 +9,7 @@ from everloop.contracts.batches import BatchReport, BatchStatus
 from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import StorageError
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore
+from everloop.reading.readers.parquet import BATCH_METADATA
 from tests.unit.ingestion.conftest import RECEIVED_AT, World, pump, sha
 
 CSV = b"speed,kind,broken\n1,a,true\n"
@@ -53,6 +54,7 @@ def test_the_source_is_staged_beside_the_rows(world: World) -> None:
         "version_id": "v1",
         "size_bytes": len(CSV),
         "replay_of": None,
+        "first_received_at": None,
     }
     assert staged.reading.columns == ("speed", "kind", "broken")
     assert list(world.lake.objects) == [f"staged/pump/{sha(CSV)}.json", f"staged/pump/{sha(CSV)}.rows"]
@@ -175,14 +177,27 @@ def test_a_batch_that_validation_refused_unread_is_staged_anew_under_another_def
 def test_a_replay_names_the_batch_it_is_of_and_is_read_as_that_was(world: World, tmp_path: Path) -> None:
     first = world.upload("_;velocity\n1,5;2,5\n")
     assert first.reason == "missing_columns"
-    path = tmp_path / "rows.parquet"
-    with duckdb.connect() as database:
-        database.execute(f"COPY (SELECT '1,5' AS speed, 'true' AS broken, 1 AS _row) TO '{path}'")
-    replay = world.upload(path.read_bytes(), key=f"uploads/pump/replays/{first.batch_id}.parquet")
+    replay = world.upload(quarantine_of(first.batch_id, tmp_path), key=f"uploads/pump/replays/{first.batch_id}.parquet")
     staged = world.batches.staged("pump", replay.batch_id)
-    assert staged.source.replay_of == first.batch_id
+    assert (staged.source.replay_of, staged.source.first_received_at) == (first.batch_id, RECEIVED_AT)
     assert (staged.reading.format, staged.reading.decimal) == ("parquet", ",")
     assert staged.reading.columns == ("speed", "broken", "_row")
+
+
+def test_a_file_is_no_replay_by_its_name_alone(world: World, tmp_path: Path) -> None:
+    first = world.upload("_;velocity\n1,5;2,5\n")
+    key = f"uploads/pump/replays/{first.batch_id}.parquet"
+    for body in (CSV, quarantine_of("0123456789abcdef", tmp_path)):
+        ingested = world.upload(body, key=key)
+        assert world.batches.staged("pump", ingested.batch_id).source.replay_of is None
+
+
+def quarantine_of(batch_id: str, folder: Path) -> bytes:
+    path = folder / f"{batch_id}.parquet"
+    with duckdb.connect() as database:
+        rows = "SELECT '1,5' AS speed, 'true' AS broken, 1 AS _row"
+        database.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet, KV_METADATA {{{BATCH_METADATA}: '{batch_id}'}})")
+    return path.read_bytes()
 
 
 def test_a_replay_of_a_batch_nobody_knows_is_an_ordinary_file(world: World) -> None:

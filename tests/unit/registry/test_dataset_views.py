@@ -9,7 +9,7 @@ import pytest
 
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
 from everloop.contracts.datasets import DatasetStatistics, build_manifest
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.definition import ColumnType, Definition
 from everloop.errors import NotFoundError, RequestError
 from everloop.features.profile import Profile
 from everloop.monitoring.drift import compare
@@ -45,6 +45,7 @@ class Lake:
                 received_at=NOW + day * DAY,
                 first_timestamp=NOW + (day - 1) * DAY,
                 last_timestamp=NOW + day * DAY - timedelta(seconds=1),
+                timestamp_column="measured_at",
             )
         )
 
@@ -192,6 +193,18 @@ def test_a_plan_without_a_moment_is_for_now_and_one_without_an_offset_is_utc(lak
 
 @pytest.mark.parametrize("arguments", [("soon", None), (None, "32.01.2026")])
 def test_a_moment_that_is_none_is_refused(lake: Lake, arguments: tuple[str | None, str | None]) -> None:
-    with pytest.raises(RequestError, match=r"(as_of|known_at): expected a moment such as 2026-01-31T00:00:00Z") as told:
+    with pytest.raises(RequestError, match=r"(as_of|known_at): expected a timestamp such as 2026-01-31T00:00") as told:
         planned(lake, *arguments)
+    assert told.value.status == 400
+
+
+@pytest.mark.parametrize("text", ["0001-01-05", "0001-01-01T00:00:00+05:00", "1899-12-31", "9999-12-31T23:59:59-01:00"])
+@pytest.mark.parametrize("name", ["as_of", "known_at"])
+def test_a_moment_that_no_window_can_be_counted_back_from_is_refused(lake: Lake, name: str, text: str) -> None:
+    lake.receive("a")
+    definition = Definition.model_validate(pump_failure().model_dump() | {"training": {"window": "1000 days"}})
+    with pytest.raises(
+        RequestError, match=f"^{name}: expected a timestamp (such as|of the years 1900 to 9999)"
+    ) as told:
+        lake.views.planned(definition, **{"as_of": None, "known_at": None, name: text})
     assert told.value.status == 400

@@ -34,6 +34,12 @@ def test_as_of_is_an_aware_moment_whatever_its_zone(world: World, text: str) -> 
         ("request_training", None, "got a JSON NoneType"),
         ("request_training", {"asof": "2026-01-31"}, "unknown key 'asof'"),
         ("request_training", {"as_of": "soon"}, "as_of: expected a timestamp such as 2026-01-31T00:00:00Z, got 'soon'"),
+        (
+            "request_training",
+            {"as_of": "0001-01-05"},
+            "as_of: expected a timestamp of the years 1900 to 9999, got '0001-",
+        ),
+        ("request_training", {"as_of": "9999-12-31T23:59:59-01:00"}, "as_of: expected a timestamp such as 2026-01-31T"),
         ("request_training", {"as_of": 17}, "as_of: expected str, got 17"),
         ("request_training", {"reason": None}, "reason: expected str, got None"),
         ("promote", {}, "got no version"),

@@ -110,6 +110,7 @@ def report(
         received_at=received_at,
         first_timestamp=first,
         last_timestamp=last,
+        timestamp_column="at",
         reason=None if status is BatchStatus.ACCEPTED else "no_rows",
         rows_sha256=sha256,
     )
@@ -188,6 +189,32 @@ def test_of_rows_with_one_id_the_newest_by_timestamp_stays(lake: Lake) -> None:
 def test_of_rows_with_one_id_and_one_timestamp_the_last_received_stays(lake: Lake) -> None:
     lake.create(machine(), rows(), rows(x="1000 + i"))
     assert lake.column("x") == [1000 + i for i in range(ROWS)]
+
+
+def test_a_replay_does_not_make_rows_newer_than_their_correction() -> None:
+    first, corrected = report("a", rows=1), report("b", rows=1, received_at=START + timedelta(days=1))
+    late = report("c", rows=1, received_at=START + timedelta(days=9))
+    source = late.source.model_copy(update={"replay_of": "a", "first_received_at": START})
+    replay = late.model_copy(update={"source": source})
+    _, manifest = build_manifest(machine(), [replay, corrected, first], as_of=START + timedelta(days=30))
+    assert [batch.batch_id for batch in manifest.batches] == ["a", "c", "b"]
+
+
+def test_batches_judged_by_another_timestamp_may_hold_rows_of_any_time() -> None:
+    old = report("a", rows=1).model_copy(update={"timestamp_column": "created"})
+    windowed = machine(training={"window": "30 days", "minimum_rows": 50})
+    versions = set()
+    for day in (10, 20, 60):
+        _, manifest = build_manifest(windowed, [old], as_of=START + timedelta(days=day))
+        assert [batch.batch_id for batch in manifest.batches] == ["a"]
+        versions.add(manifest.version)
+    assert len(versions) == 3
+
+
+def test_a_window_longer_than_time_begins_with_time() -> None:
+    windowed = machine(training={"window": "30 days", "minimum_rows": 50})
+    selection, _ = build_manifest(windowed, [], as_of=datetime(1, 1, 5, tzinfo=UTC))
+    assert selection.since == datetime(1, 1, 1, tzinfo=UTC)
 
 
 def test_rows_after_the_moment_are_left_out_even_as_corrections(lake: Lake) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from everloop.contracts.batches import BatchReport, Format, Reading, Source, StagedBatch
+from everloop.contracts.batches import BatchReport, Format, Reading, Source, StagedBatch, batch_key
 from everloop.contracts.definition import Definition
 from everloop.reading.upload import open_upload
 from everloop.sql import identifier
-from everloop.stores.batches import BatchStore, batch_key, quarantine_key
+from everloop.stores.batches import BatchStore, quarantine_key
 from everloop.stores.predictions import PredictionLog
 from everloop.validation.validation import Validation
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore

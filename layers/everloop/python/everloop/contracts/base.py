@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
 
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_LONGEST_S = 1_000 * 365 * 86_400
+"""Counted back from any moment of a request, it stays within the years that a datetime can hold."""
 _DURATION = re.compile(r"(\d+) (minute|hour|day|week)s?")
 
 
@@ -40,7 +42,10 @@ def parse_duration(text: Any) -> Any:
     match = _DURATION.fullmatch(text.strip())
     if not match or int(match[1]) == 0:
         raise ValueError(f"expected a duration such as '90 days', '12 hours' or '1 week', got {text!r}")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST_S:
+        raise ValueError(f"expected a duration of at most 1,000 years, got {text!r}")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:

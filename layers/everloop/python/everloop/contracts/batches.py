@@ -31,6 +31,8 @@ class Source(Contract):
     size_bytes: int = Field(ge=0)
     replay_of: str | None = None
     """The batch whose quarantined rows these are."""
+    first_received_at: AwareDatetime | None = None
+    """When rows that are replayed came first, before any replay."""
 
 
 class Format(StrEnum):
@@ -117,6 +119,8 @@ class Finding(Contract):
     column: str | None = None
     expected: str
     got: str
+    is_schema_change: bool = False
+    """What is delivered has changed its shape: told by an event of its own."""
 
     @property
     def detail(self) -> str:
@@ -155,9 +159,23 @@ class BatchReport(Contract):
         return self
 
     @property
+    def first_received_at(self) -> datetime:
+        """Of the rows; a replay does not make them newer."""
+        return self.source.first_received_at or self.received_at
+
+    @property
     def is_unread(self) -> bool:
         """Refused before a single row was read, so that the lake holds nothing of it but this report."""
         return self.status is BatchStatus.REJECTED and self.rows.delivered == 0
+
+
+def batch_key(model: str, batch_id: str) -> str:
+    """Where the lake holds the accepted rows."""
+    return f"batches/{model}/{batch_id}.parquet"
+
+
+def report_key(model: str, batch_id: str) -> str:
+    return f"reports/{model}/{batch_id}.json"
 
 
 def required_columns(definition: Definition) -> tuple[str, ...]:
@@ -182,17 +200,19 @@ def find_missing_columns(names: Collection[str], definition: Definition) -> Find
     missing = [name for name in required_columns(definition) if not is_delivered(name, definition, names)]
     if not missing:
         return None
-    instead = _some(undeclared_columns(names, definition))
+    instead = some_of(undeclared_columns(names, definition))
     return Finding(
         reason="missing_columns",
         impact=Impact.BREAKING,
+        is_schema_change=True,
         column=missing[0] if len(missing) == 1 else None,
-        expected=f"{'column' if len(missing) == 1 else 'columns'} {_some(missing)}",
+        expected=f"{'column' if len(missing) == 1 else 'columns'} {some_of(missing)}",
         got=f"a file without; columns it has that {definition.name}.toml does not declare: {instead}",
     )
 
 
-def _some(names: Sequence[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
+    """The first few, as people read them."""
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return ", ".join(repr(name[:_NAME_CHARACTERS_SHOWN]) for name in names[:_NAMES_SHOWN]) + more or "none"
 

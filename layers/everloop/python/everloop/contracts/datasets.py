@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import AwareDatetime
@@ -23,7 +23,7 @@ class DatasetBatch(Contract):
 class DatasetManifest(Contract):
     """Content-addressed: the same batches under the same definition are the same dataset version.
 
-    A cutoff is there only if it divides a batch, since otherwise it says nothing that the batches do not.
+    A cutoff is there only if it divides a batch, or may, since otherwise it says nothing that the batches do not.
     """
 
     model: str
@@ -77,7 +77,7 @@ def build_manifest(
     Follows from its arguments alone: the same reports give the same bytes, in any order and at any time.
     """
     window = definition.training.window
-    since = as_of - window if window else None
+    since = _before(as_of, window) if window else None
     chosen = [
         report
         for report in reports
@@ -85,13 +85,13 @@ def build_manifest(
         and (known_at is None or report.received_at <= known_at)
         and _overlaps(definition, report, since, as_of)
     ]
-    chosen.sort(key=lambda report: (report.received_at, report.batch_id))
-    spans = [_span(report) for report in chosen] if definition.data.timestamp else []
+    chosen.sort(key=lambda report: (report.first_received_at, report.batch_id))
+    spans = [_span(definition, report) for report in chosen]
     manifest = DatasetManifest(
         model=definition.name,
         definition_hash=definition.hash,
-        since=since.astimezone(UTC) if since and any(span and span[0] < since for span in spans) else None,
-        as_of=as_of.astimezone(UTC) if any(span and span[1] >= as_of for span in spans) else None,
+        since=since.astimezone(UTC) if since and any(span and span.first < since for span in spans) else None,
+        as_of=as_of.astimezone(UTC) if any(span and span.last >= as_of for span in spans) else None,
         batches=tuple(
             DatasetBatch(batch_id=report.batch_id, rows=report.rows.accepted, sha256=report.rows_sha256)
             for report in chosen
@@ -101,17 +101,34 @@ def build_manifest(
 
 
 def _overlaps(definition: Definition, report: BatchReport, since: datetime | None, as_of: datetime) -> bool:
-    span = _span(report) if definition.data.timestamp else None
+    span = _span(definition, report)
     if span is None:
         return report.received_at <= as_of
-    return span[0] < as_of and (since is None or span[1] >= since)
+    return span.first < as_of and (since is None or span.last >= since)
 
 
-def _span(report: BatchReport) -> tuple[datetime, datetime] | None:
-    """None for a batch whose rows carry no timestamp."""
+class _Span(NamedTuple):
+    first: datetime
+    last: datetime
+
+
+_ANY_TIME = _Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+def _span(definition: Definition, report: BatchReport) -> _Span | None:
+    """None for a model without a timestamp; any time, where another column was the timestamp when it was judged."""
+    if definition.data.timestamp is None:
+        return None
+    if report.timestamp_column != definition.data.timestamp:
+        return _ANY_TIME
     if report.first_timestamp is None or report.last_timestamp is None:
         return None
-    return _aware(report.first_timestamp), _aware(report.last_timestamp)
+    return _Span(_aware(report.first_timestamp), _aware(report.last_timestamp))
+
+
+def _before(moment: datetime, duration: timedelta) -> datetime:
+    earliest = datetime.min.replace(tzinfo=UTC)
+    return moment - duration if moment - earliest > duration else earliest
 
 
 def _aware(moment: datetime) -> datetime:

@@ -145,8 +145,8 @@ class Csv(Contract):
         for role, sign in signs.items():
             if sign is not None and sign in "\r\n\0":
                 raise ValueError(f"{role} {sign!r}: line ends and NUL cannot be one")
-        if self.delimiter is not None and self.delimiter == self.quote:
-            raise ValueError(f"delimiter and quote are both {self.quote!r}; expected different characters")
+        if self.delimiter is not None and self.delimiter == (self.quote or '"'):
+            raise ValueError(f"delimiter and quote are both {self.delimiter!r}; expected different characters")
         return self
 
 
@@ -167,6 +167,9 @@ class Holdout(Contract):
     fraction: float = Field(default=0.2, gt=0, lt=0.9)
 
 
+LEAST_TRAINING_ROWS = 50
+
+
 class Training(Contract):
     algorithms: tuple[str, ...] = ()
     """Empty means every algorithm that learns the task."""
@@ -176,7 +179,7 @@ class Training(Contract):
     window: Duration | None = None
     holdout: Holdout | None = None
     seed: int = Field(default=7, ge=0, lt=2**31)
-    minimum_rows: int = Field(default=200, ge=50)
+    minimum_rows: int = Field(default=200, ge=LEAST_TRAINING_ROWS)
 
 
 class Promotion(Contract):

@@ -9,7 +9,16 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import Column, ColumnType, Csv, Task, may_be_declared
+from everloop.contracts.definition import (
+    LEAST_TRAINING_ROWS,
+    Column,
+    ColumnType,
+    Csv,
+    Data,
+    Task,
+    Training,
+    may_be_declared,
+)
 from everloop.drafting.calendar_features import calendar_features
 from everloop.drafting.constraints import constrained
 from everloop.drafting.drafted import Draft, DraftColumn, Role
@@ -30,10 +39,8 @@ from everloop.reading.types import Meaning, read_column
 from everloop.reading.upload import open_upload
 from everloop.sql import identifier, open_database
 
-LEAST_TRAINING_ROWS = 50
-"""That a definition may ask for."""
-USUAL_TRAINING_ROWS = 200
-USUAL_INVALID_SHARE = 0.5
+USUAL_TRAINING_ROWS = Training().minimum_rows
+USUAL_INVALID_SHARE = float(Data.model_fields["maximum_invalid_share"].default)
 
 
 def draft(

@@ -8,8 +8,8 @@ from everloop.contracts.definition import Column, ColumnType
 from everloop.drafting.facts import Delivered
 from everloop.drafting.survey import Seen
 from everloop.drafting.timestamps import READABLE_SHARE
-from everloop.reading.types import Meaning, read_column
-from everloop.sql import identifier, literal
+from everloop.reading.types import Meaning, joined_parts, read_column, read_text
+from everloop.sql import identifier
 
 NAMES = ("timestamp", "moment", "row_timestamp", "row_moment")
 """For a moment that is put together: the first that no column of the file has."""
@@ -94,8 +94,7 @@ def _together(delivered: Delivered, taken: Mapping[str, Seen], parts: tuple[str,
     if name is None:
         return None
     column = Column(type=ColumnType.TIMESTAMP, format=(format,), parts=parts)
-    texts = ", ".join(f"trim({identifier(part)}::VARCHAR)" for part in parts)
-    return _described(delivered, name, column, f"try_strptime(concat_ws(' ', {texts}), {literal(format)})")
+    return _described(delivered, name, column, read_text(column, joined_parts(parts), Meaning()).value)
 
 
 def _moment(delivered: Delivered, name: str, column: Column, looked: Seen) -> Moment | None:

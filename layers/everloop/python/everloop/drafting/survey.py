@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from everloop.contracts.definition import Column, ColumnType
 from everloop.drafting.facts import Delivered, Facts, present
 from everloop.drafting.missing import PLAIN_WORDS, Sentinel, sentinel_of, strange_words_of, texts_of_number
-from everloop.drafting.timestamps import Moments, clock_of, date_format_of, moments_of
+from everloop.drafting.timestamps import READABLE_SHARE, Moments, clock_of, date_format_of, moments_of
 from everloop.reading.types import Meaning, read_column
 
-READABLE_SHARE = 0.99
-"""Of the values are numbers: the column is one of numbers, and the rest goes to quarantine."""
 PROSE_CHARACTERS = 60
 PROSE_WORDS = 3.0
 PROSE_LEVELS = 0.5

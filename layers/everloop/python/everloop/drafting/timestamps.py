@@ -16,7 +16,7 @@ DATES = (
 CLOCKS = ("%H:%M:%S", "%H:%M", "%H.%M.%S", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 FORMATS = (*DATES, *(f"{date}{between}{clock}" for date in DATES for between in (" ", "T") for clock in CLOCKS))
 READABLE_SHARE = 0.99
-"""Of the values; the rest goes to quarantine rather than making texts of all."""
+"""Of the values are moments, or numbers; the rest goes to quarantine rather than making texts of all."""
 _SAMPLE = 40
 _LOOKS_LIKE = re.compile(r"\d{8}|(?=.{6,40}$).*\d.*[-/.: ].*\d.*")
 _LOOKS_LIKE_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}([:.]\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")

@@ -58,8 +58,10 @@ class Profile:
         """What profiles that shall be merged or compared with this one must be made with."""
         return {name: column.centre for name, column in self.columns.items() if isinstance(column, NumberProfile)}
 
-    def null_share(self, name: str) -> float:
-        return self.columns[name].null_share
+    def null_share(self, name: str) -> float | None:
+        """None when there is no such column, or no row."""
+        column = self.columns.get(name)
+        return column.null_share if column and self.rows else None
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Column → plain JSON values for people to read; None where there is no value to describe."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from everloop.contracts.batch_events import events_of
 from everloop.contracts.batches import (
     BATCH_ID_DIGITS,
     BatchReport,
@@ -24,8 +25,9 @@ from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import BatchRejectedError, NotFoundError, ObjectNotFoundError
 from everloop.ports import EventBus, ObjectStore
 from everloop.reading.limits import Limits
+from everloop.reading.readers.parquet import batch_named_in
 from everloop.reading.upload import open_upload, too_large
-from everloop.stores.batches import BatchStore, events_of
+from everloop.stores.batches import BatchStore
 
 NO_MODEL = "_"
 """Stands for the model of a file that was not uploaded to uploads/{model}/."""
@@ -79,8 +81,8 @@ class Ingestion:
         judged = self._batches.standing_report(model, batch_id, self._definition_hash(model))
         if judged:
             return _duplicate(model, batch_id, f"was judged before: {judged.status}")
-        replayed = self._replayed(model, upload.key)
-        source = _source_of(upload, replay_of=replayed.batch_id if replayed else None)
+        replayed = None if unavailable else self._replayed(model, upload.key, file)
+        source = _source_of(upload, replayed)
         reading: Reading | None = None
         missing: Finding | None = None
         try:
@@ -146,10 +148,10 @@ class Ingestion:
         except NotFoundError:
             return None
 
-    def _replayed(self, model: str, key: str) -> BatchReport | None:
-        """The report on the batch whose quarantined rows the file brings back."""
+    def _replayed(self, model: str, key: str, file: Path) -> BatchReport | None:
+        """The report on the batch whose quarantined rows the file brings back, if both key and file name it."""
         match = _REPLAY_KEY.fullmatch(key)
-        if not match:
+        if not match or batch_named_in(file) != match[1]:
             return None
         try:
             return self._batches.report(model, match[1])
@@ -167,13 +169,14 @@ def _duplicate(model: str, batch_id: str, what: str) -> Ingested:
     return Ingested(model, batch_id, Outcome.DUPLICATE, detail=f"the same bytes are batch {batch_id}, which {what}")
 
 
-def _source_of(upload: CreatedObject, *, replay_of: str | None) -> Source:
+def _source_of(upload: CreatedObject, replayed: BatchReport | None) -> Source:
     return Source(
         bucket=upload.bucket,
         key=upload.key,
         version_id=upload.version_id,
         size_bytes=upload.size_bytes,
-        replay_of=replay_of,
+        replay_of=replayed.batch_id if replayed else None,
+        first_received_at=replayed.first_received_at if replayed else None,
     )
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from everloop.contracts.batches import Format, Reading
+from everloop.contracts.batches import Format, Reading, some_of
 from everloop.contracts.definition import Csv
 from everloop.errors import BatchRejectedError
 from everloop.reading.dialect import find_dialect
@@ -83,12 +83,13 @@ def _read_text(path: Path, hints: Csv, declared: Sequence[str], folder: Path, li
 
 def _check_columns(names: Sequence[str], limits: Limits) -> None:
     if not names:
-        raise BatchRejectedError("no_rows", "expected columns and rows, got neither")
+        raise BatchRejectedError("no_rows", "expected columns and rows, got neither; export it again")
     if len(names) > limits.columns:
-        raise BatchRejectedError("too_many_columns", f"expected at most {limits.columns} columns, got {len(names)}")
+        expected = f"expected at most {limits.columns} columns, got {len(names)}"
+        raise BatchRejectedError("too_many_columns", f"{expected}; drop those that the definition does not declare")
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:
         raise BatchRejectedError(
             "duplicate_columns",
-            f"expected each column once, got {', '.join(map(repr, twice))} more than once; case does not count",
+            f"expected each column once, got {some_of(twice)} more than once; case does not count; rename or drop them",
         )

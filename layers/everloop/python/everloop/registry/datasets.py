@@ -4,14 +4,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from everloop.contracts.datasets import DatasetManifest, DatasetStatistics, build_manifest
 from everloop.contracts.definition import ColumnType, Definition
-from everloop.errors import RequestError
 from everloop.features.profile import Profile
 from everloop.ports import Clock
+from everloop.registry.moments import parse_moment
 from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
 from everloop.stores.registry import LINEAGE, ModelRegistry
@@ -58,8 +57,8 @@ class DatasetViews:
 
     def planned(self, definition: Definition, as_of: str | None, known_at: str | None) -> dict[str, Any]:
         """What a training with this `as_of` would learn from, by all that is known or was known at that moment."""
-        moment = _moment("as_of", as_of) or self._clock.now()
-        known = _moment("known_at", known_at)
+        moment = parse_moment("as_of", as_of) if as_of else self._clock.now()
+        known = parse_moment("known_at", known_at) if known_at else None
         reports = self._batches.reports(definition.name)
         _, manifest = build_manifest(definition, reports, as_of=moment, known_at=known)
         return {
@@ -152,14 +151,3 @@ def _schema(one: DatasetStatistics, other: DatasetStatistics) -> dict[str, Any]:
             if name in before and before[name] is not kind
         },
     }
-
-
-def _moment(name: str, text: str | None) -> datetime | None:
-    """Raises RequestError."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RequestError(f"{name}: expected a moment such as 2026-01-31T00:00:00Z, got {text[:80]!r}") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

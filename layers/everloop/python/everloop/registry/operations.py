@@ -1,13 +1,13 @@
 """What an operator may do to a model, each checked, recorded and announced."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from everloop.contracts.registry import Aliases, TrainingRequest
 from everloop.errors import MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
+from everloop.registry.moments import parse_moment
 from everloop.registry.promotion import promote, promote_once, roll_back, was_promoted
 from everloop.stores.registry import ModelRegistry
 
@@ -24,10 +24,11 @@ class Operations:
     def request_training(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
         """Publish `training.requested`; the run can be followed under the returned run_id."""
         fields = _fields(body, {"as_of": str, "reason": str})
+        as_of = fields.get("as_of")
         request = TrainingRequest(
             model=model,
             run_id=self._next_id(),
-            as_of=_moment(fields["as_of"]) if "as_of" in fields else self._clock.now(),
+            as_of=self._clock.now() if as_of is None else parse_moment("as_of", as_of, error=MalformedBodyError),
             reason=fields.get("reason", "asked for by an operator"),
             requested_by=by,
         )
@@ -87,11 +88,3 @@ def _fields(body: Any, expected: dict[str, type]) -> dict[str, Any]:
         if type(value) is not expected[name]:
             raise MalformedBodyError(f"{name}: expected {expected[name].__name__}, got {value!r}"[:200])
     return body
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise MalformedBodyError(f"as_of: expected a timestamp such as 2026-01-31T00:00:00Z, got {text!r}") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

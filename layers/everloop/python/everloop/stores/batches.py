@@ -2,26 +2,21 @@
 
 import json
 import re
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.contracts.batches import BatchReport, BatchStatus, Finding, Impact, StagedBatch
+from everloop.contracts.batches import BatchReport, BatchStatus, StagedBatch, batch_key, report_key
 from everloop.errors import NotFoundError, ObjectNotFoundError
 from everloop.ports import ObjectStore
 
 _STAGED_KEY = re.compile(r"staged/([^/]+)/([^/]+)\.rows")
-
-
-def batch_key(model: str, batch_id: str) -> str:
-    return f"batches/{model}/{batch_id}.parquet"
 
 
 def quarantine_key(model: str, batch_id: str) -> str:
@@ -30,10 +25,6 @@ def quarantine_key(model: str, batch_id: str) -> str:
 
 def profile_key(model: str, batch_id: str) -> str:
     return f"profiles/{model}/{batch_id}.json"
-
-
-def report_key(model: str, batch_id: str) -> str:
-    return f"reports/{model}/{batch_id}.json"
 
 
 def _centres_key(model: str, definition_hash: str) -> str:
@@ -80,9 +71,10 @@ class BatchStore:
         """
         description, rows = f"staged/{batch.model}/{batch.batch_id}.json", _staged_key(batch.model, batch.batch_id)
         again = self._objects.exists(report_key(batch.model, batch.batch_id))
+        if not again and self._objects.exists(rows):
+            return False
         # NOTE: the rows come last: their notification starts validation, which reads the description beside them.
-        if not self._objects.put_new(description, _json(batch)) and again:
-            self._objects.replace(description, _json(batch), etag=self._objects.get(description).etag)
+        self._put(description, _json(batch))
         if again:
             self._objects.upload(plain, rows)
             return True
@@ -208,73 +200,32 @@ class BatchStore:
 
     def recent(self, model: str, *, before: datetime, limit: int) -> tuple[BatchReport, ...]:
         """The last accepted batches received before that moment, newest last."""
+        newest_first = list(islice(self._arrived(model, before), limit))
+        return tuple(reversed(newest_first))
+
+    def _arrived(self, model: str, before: datetime) -> Iterator[BatchReport]:
+        """The newest first."""
         end = _arrivals_before(model, before)
         folder = end[: end.rindex("/") + 1]
         for days in _LOOK_BACK_DAYS:
-            after = folder if days is None else _arrivals_before(model, before - timedelta(days))
-            listed = takewhile(lambda key: key < end, self._objects.list_keys(folder, after=after))
-            newest = deque(listed, maxlen=limit)
-            if len(newest) == limit:
-                break
-        return tuple(self.report(model, key.rpartition("_")[2]) for key in newest)
+            start = folder if days is None else _arrivals_before(model, before - timedelta(days))
+            listed = list(takewhile(end.__gt__, self._objects.list_keys(folder, after=start)))
+            for key in reversed(listed):
+                # A person may have deleted what belongs to a batch, and have left its arrival.
+                with suppress(NotFoundError):
+                    yield self.report(model, key.rpartition("_")[2])
+            end = start
 
 
 _READERS = 10
 """Threads that wait for reports at once: as many as a client of S3 keeps connections."""
 
 _LOOK_BACK_DAYS = (1, 30, None)
-"""Listing goes forward only: it starts so long before the end, and earlier if that was too late; None: at the start."""
+"""Listing goes forward only: it starts so many days before the end, then earlier; None: at the very start."""
 
 
 def _stands(report: BatchReport, definition_hash: str | None) -> bool:
     return not report.is_unread or report.definition_hash == definition_hash
-
-
-SCHEMA_REASONS = frozenset(
-    {
-        "absent_column",
-        "fewer_levels",
-        "missing_columns",
-        "new_column",
-        "new_levels",
-        "reordered_columns",
-        "type_broken",
-    }
-)
-"""Findings that say: what is delivered changed its shape."""
-MAXIMUM_CHANGES_TOLD = 100
-MAXIMUM_CHARACTERS_TOLD = 500
-"""Of each text of a change. An event has at most 1 MB; the report has all."""
-
-Event = tuple[str, dict[str, Any]]
-
-
-def events_of(report: BatchReport) -> list[Event]:
-    """Type and data of the events that tell the world about a report: its verdict, and what changed in the schema."""
-    changes = [finding for finding in report.findings if finding.reason in SCHEMA_REASONS]
-    if not changes and report.reason in SCHEMA_REASONS:
-        got = report.detail or ""
-        changes = [Finding(reason=report.reason, impact=Impact.BREAKING, expected="the declared columns", got=got)]
-    return [_verdict(report), *([_schema_changed(report, changes)] if changes else [])]
-
-
-def _verdict(report: BatchReport) -> Event:
-    if report.status is BatchStatus.ACCEPTED:
-        key = batch_key(report.model, report.batch_id)
-        return "batch.accepted", {"batch_id": report.batch_id, "rows": report.rows.accepted, "key": key}
-    key = report_key(report.model, report.batch_id)
-    refusal = {"status": report.status.value, "reason": report.reason, "detail": report.detail}
-    return "batch.rejected", {"batch_id": report.batch_id, "rows": report.rows.delivered, "key": key, **refusal}
-
-
-def _schema_changed(report: BatchReport, changes: Sequence[Finding]) -> Event:
-    told = [
-        {name: text and text[:MAXIMUM_CHARACTERS_TOLD] for name, text in change.model_dump(mode="json").items()}
-        for change in changes[:MAXIMUM_CHANGES_TOLD]
-    ]
-    breaking = any(change.impact is Impact.BREAKING for change in changes)
-    key = report_key(report.model, report.batch_id)
-    return "schema.changed", {"batch_id": report.batch_id, "key": key, "breaking": breaking, "changes": told}
 
 
 def _json(contract: BatchReport | StagedBatch) -> bytes:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from everloop.columns import Columns
 from everloop.contracts.datasets import DatasetManifest
 from everloop.contracts.definition import ColumnType, Definition, Task
+from everloop.contracts.splits import FOLDS, MINIMUM_CLASS_ROWS, PARTS
 from everloop.errors import UnusableTargetError
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_model_inputs, read_raw_columns
@@ -19,10 +20,6 @@ from everloop.sql import identifier
 from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.probes import PROBES_TABLE, create_probes
 from everloop.training.rows import BATCH, ROWS_TABLE
-from everloop.training.search import FOLDS, PARTS
-
-_MINIMUM_CLASS_ROWS = 5
-"""Of each class, in the oldest rows that trials fit on: fewer teach nothing and break the search's split."""
 
 
 def prepare(
@@ -148,11 +145,11 @@ def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64]
     oldest = train_target[: int(len(train_target) * (PARTS - FOLDS) / PARTS)]
     counts = np.bincount(oldest.astype(int), minlength=len(classes))
     found = zip(classes, counts, strict=True)
-    rare = [f"{label!r} ({count} rows)" for label, count in found if count < _MINIMUM_CLASS_ROWS]
+    rare = [f"{label!r} ({count} rows)" for label, count in found if count < MINIMUM_CLASS_ROWS]
     if rare:
         raise UnusableTargetError(
             f"target {name!r}: too few rows of {', '.join(rare[:5])} among the oldest training rows; "
-            f"{_MINIMUM_CLASS_ROWS} are needed of each class"
+            f"{MINIMUM_CLASS_ROWS} are needed of each class"
         )
 
 

@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 
 from everloop.contracts.definition import LOWER_IS_BETTER, Definition, Task
+from everloop.contracts.splits import FOLDS, PARTS
 from everloop.errors import AllTrialsFailedError
 from everloop.metrics import METRICS
 from everloop.training.algorithms import Shape, load_algorithm
 from everloop.training.encoding import CategoryEncoder
 from everloop.training.prepared import Inputs, PreparedDataset
-
-PARTS = 5
-"""The training rows are cut into this many parts, oldest first."""
-FOLDS = 3
-"""How many of the last parts are scored, each by a fit on all parts before it."""
 
 Trial = dict[str, Any]
 

@@ -1,8 +1,8 @@
 """What a batch is compared with: the batches before it, and what prediction requests carry."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class History:
 
     @property
     def previous(self) -> BatchReport | None:
-        return self.recent[-1] if self.recent else None
+        return self.originals[-1] if self.originals else None
 
     @property
     def delivered_columns(self) -> tuple[str, ...]:
@@ -60,12 +60,12 @@ class History:
 
     @property
     def originals(self) -> list[BatchReport]:
-        """Without replays, whose size and age say nothing of the source."""
+        """Without replays: a selection of old rows says nothing of the source."""
         return [report for report in self.recent if report.source.replay_of is None]
 
     def earlier_profiles(self) -> Iterator[Profile]:
         """Of the batches before the one before, newest first; each is fetched when it is asked for."""
-        for report in reversed(self.recent[:-1]):
+        for report in reversed(self.originals[:-1]):
             profile = _profile_of(self._batches, report) if self._batches else None
             if profile is not None:
                 yield profile
@@ -95,13 +95,13 @@ def read_history(
 ) -> History:
     """`before` is when this batch was received; `last_timestamp` tells which days of the log are those of its rows."""
     reports = batches.recent(definition.name, before=before, limit=MAXIMUM_BATCHES)
-    recent = tuple(report for report in reports if report.batch_id != batch_id)
-    return History(
-        recent=recent,
-        previous_profile=_profile_of(batches, recent[-1]) if recent else None,
+    history = History(
+        recent=tuple(report for report in reports if report.batch_id != batch_id),
         served=_read_served(log, definition, _days(before, last_timestamp), folder),
         _batches=batches,
     )
+    previous = history.previous
+    return replace(history, previous_profile=_profile_of(batches, previous)) if previous else history
 
 
 def _profile_of(batches: BatchStore, report: BatchReport) -> Profile | None:
@@ -112,10 +112,11 @@ def _profile_of(batches: BatchStore, report: BatchReport) -> Profile | None:
 
 
 def _days(before: datetime, last_timestamp: datetime | None) -> list[date]:
-    """Newest first. Predictions lie under the day their row is of, which for a replay may be years ago."""
-    last = before if last_timestamp is None else last_timestamp + timedelta(days=SERVED_DAYS)
-    count = SERVED_DAYS + 1 if last_timestamp is None else 2 * SERVED_DAYS + 1
-    return [last.date() - timedelta(days=ago) for ago in range(count)]
+    """Newest first. Predictions lie under the day their row is of, which for an old batch may be years ago."""
+    last = before.date() if last_timestamp is None else last_timestamp.date()
+    around = range(0 if last_timestamp is None else -SERVED_DAYS, SERVED_DAYS + 1)
+    days = (last.toordinal() - ago for ago in around)
+    return [date.fromordinal(day) for day in days if date.min.toordinal() <= day <= date.max.toordinal()]
 
 
 def _read_served(log: PredictionLog, definition: Definition, days: list[date], folder: Path) -> Served | None:

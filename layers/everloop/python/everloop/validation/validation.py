@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from everloop.contracts.batch_events import events_of
 from everloop.contracts.batches import (
     BatchReport,
     BatchStatus,
@@ -24,11 +25,11 @@ from everloop.features.profile import Profile
 from everloop.ports import EventBus
 from everloop.reading.limits import Limits
 from everloop.sql import open_database, threads_for
-from everloop.stores.batches import BatchStore, events_of
+from everloop.stores.batches import BatchStore
 from everloop.stores.predictions import PredictionLog
 from everloop.validation.batch import JudgedBatch
 from everloop.validation.findings import find
-from everloop.validation.history import read_history
+from everloop.validation.history import History, read_history
 from everloop.validation.look import Look
 from everloop.validation.rows import JudgedRows
 from everloop.validation.verdict import Verdict, judge_batch
@@ -157,14 +158,18 @@ class _Judgement:
             row_keys=keys[is_first] if repeated else keys,
             is_replay=self._staged.source.replay_of is not None,
         )
-        history = read_history(
-            self._batches,
-            self._predictions,
-            self._definition,
-            before=self._staged.received_at,
-            batch_id=self._staged.batch_id,
-            folder=self._folder,
-            last_timestamp=last,
+        history = (
+            History()
+            if batch.is_replay
+            else read_history(
+                self._batches,
+                self._predictions,
+                self._definition,
+                before=self._staged.received_at,
+                batch_id=self._staged.batch_id,
+                folder=self._folder,
+                last_timestamp=last,
+            )
         )
         findings = find(batch, history)
         model, batch_id = self._staged.model, self._staged.batch_id

@@ -6,6 +6,10 @@ from typing import NamedTuple
 from everloop.contracts.batches import BatchStatus, Finding, Impact, Problem
 
 
+COLUMNS_TOLD = 10
+"""In the detail; the findings have all."""
+
+
 class Verdict(NamedTuple):
     status: BatchStatus
     reason: str | None = None
@@ -34,19 +38,21 @@ def judge_batch(
     if broken:
         columns = "; ".join(
             f"{p.column!r}: expected {p.expected}, got such as {p.example!r} in {p.rows} of {delivered} rows"
-            for p in broken
+            for p in broken[:COLUMNS_TOLD]
         )
         findings = tuple(
             Finding(
                 reason="type_broken",
                 impact=Impact.BREAKING,
+                is_schema_change=True,
                 column=p.column,
                 expected=p.expected,
                 got=f"{p.example!r} and the like in {p.rows} of {delivered} rows",
             )
             for p in broken
         )
-        return Verdict(BatchStatus.REJECTED, "type_broken", f"{columns}; {kept}", findings)
+        more = f"; and {len(broken) - COLUMNS_TOLD} more columns" if len(broken) > COLUMNS_TOLD else ""
+        return Verdict(BatchStatus.REJECTED, "type_broken", f"{columns}{more}; {kept}", findings)
     if invalid == delivered:
         return Verdict(BatchStatus.QUARANTINED, "no_valid_rows", f"none of {delivered} rows fits the definition")
     detail = f"expected at most {maximum_invalid_share:.0%} invalid rows, got {invalid} of {delivered}"

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from everloop.contracts.definition import Task
+from everloop.features.leakage.arrays import Typed, read_arrays
 from everloop.features.leakage.deciding_level import deciding_levels
 from everloop.features.leakage.linear_combination import linear_combination
 from everloop.features.leakage.lone_predictor import is_telling, lone_predictors
@@ -18,10 +19,12 @@ from everloop.features.leakage.suspect import Suspect
 __all__ = [
     "MINIMUM_ROWS",
     "Suspect",
+    "Typed",
     "deciding_levels",
     "is_telling",
     "linear_combination",
     "lone_predictors",
+    "read_arrays",
     "sample",
     "suspects",
 ]

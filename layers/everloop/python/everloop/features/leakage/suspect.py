@@ -1,3 +1,5 @@
+"""What a detector says of a column it suspects."""
+
 from typing import NamedTuple
 
 

@@ -67,6 +67,18 @@ def _refuse_long_texts(database: duckdb.DuckDBPyConnection, path: Path, limits: 
         )
 
 
+def batch_named_in(path: Path) -> str | None:
+    """The batch whose quarantine file this is, by its own word; None for any other file."""
+    query = f"SELECT value FROM parquet_kv_metadata({path_literal(path)}) WHERE key = '{BATCH_METADATA}'"
+    try:
+        _check_footer(path)
+        with duckdb.connect(config={"threads": 1, "async_threads": 0}) as database:
+            found = database.execute(query).fetchall()
+    except (duckdb.Error, BatchRejectedError):
+        return None  # whatever it is, it is read as any other file
+    return bytes(found[0][0]).decode(errors="replace") if found else None
+
+
 def parquet_types(database: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     described = database.execute(f"DESCRIBE FROM read_parquet({path_literal(path)})").fetchall()
     return {str(name): str(kind) for name, kind, *_ in described}

@@ -1,6 +1,7 @@
 """What is odd about a batch as a whole, though each of its rows is valid.
 
-A check is a file of its own: `check(batch, history)` yields findings, and nothing when there is too little to judge by.
+A check is a file named like its finding: `check(batch, history)` yields such, and nothing when there is too little to
+judge by. 
 To add one: write it, list it here, describe it in docs/reason-codes.md.
 """
 
@@ -26,23 +27,23 @@ from everloop.validation.findings import (
 )
 from everloop.validation.history import History
 
-FINDINGS: dict[str, Callable[[JudgedBatch, History], Iterator[Finding]]] = {
-    "new_column": new_column.check,
-    "absent_column": absent_column.check,
-    "reordered_columns": reordered_columns.check,
-    "fewer_levels": fewer_levels.check,
-    "new_levels": new_levels.check,
-    "unusual_row_count": unusual_row_count.check,
-    "too_many_nulls": too_many_nulls.check,
-    "nulls_jumped": nulls_jumped.check,
-    "stale_batch": stale_batch.check,
-    "future_timestamps": future_timestamps.check,
-    "repeated_rows": repeated_rows.check,
-    "single_target": single_target.check,
-    "target_leak": target_leak.check,
-    "train_serve_mismatch": train_serve_mismatch.check,
-}
+FINDINGS: tuple[Callable[[JudgedBatch, History], Iterator[Finding]], ...] = (
+    new_column.check,
+    absent_column.check,
+    reordered_columns.check,
+    fewer_levels.check,
+    new_levels.check,
+    unusual_row_count.check,
+    too_many_nulls.check,
+    nulls_jumped.check,
+    stale_batch.check,
+    future_timestamps.check,
+    repeated_rows.check,
+    single_target.check,
+    target_leak.check,
+    train_serve_mismatch.check,
+)
 
 
 def find(batch: JudgedBatch, history: History) -> tuple[Finding, ...]:
-    return tuple(finding for check in FINDINGS.values() for finding in check(batch, history))
+    return tuple(finding for check in FINDINGS for finding in check(batch, history))

@@ -18,6 +18,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
         yield Finding(
             reason="absent_column",
             impact=Impact.SUSPICIOUS if was_there else Impact.COMPATIBLE,
+            is_schema_change=True,
             column=name,
             expected="this column, as in the batch before" if was_there else "this column",
             got=f"undeclared columns: {listed(undeclared_columns(names, definition))}",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from everloop.contracts.batches import Finding, Impact
 from everloop.validation.batch import JudgedBatch
-from everloop.validation.findings.levels import category, gone
+from everloop.validation.findings.levels import category, found_only_in
 from everloop.validation.findings.wording import listed
 from everloop.validation.history import History
 
@@ -19,8 +19,8 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
         if now is None:
             continue
         if then is not None:
-            expected, lacked = "the frequent levels of the batch before", gone(then, now, FREQUENT_SHARE)
-        elif history.previous is None and not now.other and now.rows >= MINIMUM_ROWS:
+            expected, lacked = "the frequent levels of the batch before", found_only_in(then, now, FREQUENT_SHARE)
+        elif history.previous is None and not batch.is_replay and not now.other and now.rows >= MINIMUM_ROWS:
             expected, lacked = (
                 "the allowed levels",
                 [level for level in column.allowed or () if level not in now.counts],
@@ -31,6 +31,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
             yield Finding(
                 reason="fewer_levels",
                 impact=Impact.COMPATIBLE,
+                is_schema_change=True,
                 column=name,
                 expected=f"{expected}, among them {listed(lacked)}",
                 got=f"no row with them in {now.rows:,}",

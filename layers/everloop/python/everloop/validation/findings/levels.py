@@ -7,18 +7,18 @@ EXPECTED_ROWS = 20
 """A level of which so many rows were to be expected is absent by chance with a probability of e^-20."""
 
 
-def gone(then: CategoryProfile, now: CategoryProfile, minimum_share: float) -> list[str]:
-    """Levels of `then` with that share that `now` lacks, most frequent first; none when `now` knows not all levels."""
-    if now.other or not then.rows:
+def found_only_in(one: CategoryProfile, other: CategoryProfile, minimum_share: float) -> list[str]:
+    """Levels with that share in `one` that `other` lacks, most frequent first; none if `other` knows not all levels."""
+    if other.other or not one.rows:
         return []
-    missed = [
+    lacked = [
         (rows, level)
-        for level, rows in then.counts.items()
-        if level not in now.counts
-        and rows >= minimum_share * then.rows
-        and rows / then.rows * now.rows >= EXPECTED_ROWS
+        for level, rows in one.counts.items()
+        if level not in other.counts
+        and rows >= minimum_share * one.rows
+        and rows / one.rows * other.rows >= EXPECTED_ROWS
     ]
-    return [level for _, level in sorted(missed, key=lambda found: (-found[0], found[1]))]
+    return [level for _, level in sorted(lacked, key=lambda found: (-found[0], found[1]))]
 
 
 def category(profile: Profile | None, name: str) -> CategoryProfile | None:

@@ -20,6 +20,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
             yield Finding(
                 reason="new_column",
                 impact=Impact.COMPATIBLE,
+                is_schema_change=True,
                 column=name,
                 expected=f"columns that {batch.definition.name}.toml declares",
                 got="a column it does not declare",

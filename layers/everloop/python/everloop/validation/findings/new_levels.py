@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from everloop.contracts.batches import Finding, Impact
 from everloop.validation.batch import JudgedBatch
-from everloop.validation.findings.levels import category, gone
+from everloop.validation.findings.levels import category, found_only_in
 from everloop.validation.findings.wording import listed
 from everloop.validation.history import History
 
@@ -16,7 +16,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
         now, then = category(batch.profile, name), category(history.previous_profile, name)
         if now is None or then is None or column.allowed is not None or not then.rows:
             continue
-        came = gone(now, then, FREQUENT_SHARE)
+        came = found_only_in(now, then, FREQUENT_SHARE)
         for profile in history.earlier_profiles() if came else ():
             seen = category(profile, name)
             came = [level for level in came if seen is None or level not in seen.counts]
@@ -25,6 +25,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
             yield Finding(
                 reason="new_levels",
                 impact=Impact.SUSPICIOUS,
+                is_schema_change=True,
                 column=name,
                 expected=f"levels of the batch before, such as {listed(sorted(then.counts))}",
                 got=f"{listed(came)} in {rows:,} of {now.rows:,} rows",

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from everloop.contracts.batches import Finding, Impact, is_delivered
 from everloop.validation.batch import JudgedBatch
-from everloop.validation.findings.nulls import null_share
 from everloop.validation.history import History
 
 MAXIMUM_JUMP = 0.2
@@ -17,7 +16,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
     if previous is None or min(previous.rows, batch.profile.rows) < MINIMUM_ROWS:
         return
     for name in batch.definition.columns:
-        now, then = null_share(batch.profile, name), null_share(previous, name)
+        now, then = batch.profile.null_share(name), previous.null_share(name)
         is_there = is_delivered(name, batch.definition, batch.reading.columns)
         if is_there and now is not None and then is not None and now - then > MAXIMUM_JUMP:
             yield Finding(

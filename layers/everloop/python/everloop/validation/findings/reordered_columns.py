@@ -17,6 +17,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
         yield Finding(
             reason="reordered_columns",
             impact=Impact.COMPATIBLE,
+            is_schema_change=True,
             expected=f"the order of the batch before: … {listed(common_before[first:])}",
             got=f"… {listed(common_now[first:])}",
         )

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from everloop.contracts.batches import Finding, Impact
-from everloop.contracts.definition import ColumnType, Definition, Task
-from everloop.features.leakage import is_telling, lone_predictors, sample
+from everloop.contracts.definition import Definition, Task
+from everloop.features.leakage import Typed, is_telling, lone_predictors, read_arrays, sample
+from everloop.reading.paths import path_literal
 from everloop.sql import identifier
 from everloop.validation.batch import JudgedBatch
 from everloop.validation.history import History
@@ -18,15 +18,6 @@ CLEARED = 0.9
 """A column below it in a tenth of the sample is not near 0.995 in all of it."""
 
 Columns = dict[str, NDArray[Any]]
-_NUMBER = "coalesce(CAST({} AS DOUBLE), 'nan')"
-_READINGS = {
-    ColumnType.NUMBER: _NUMBER,
-    ColumnType.INTEGER: _NUMBER,
-    ColumnType.BOOLEAN: _NUMBER,
-    ColumnType.CATEGORY: "coalesce({}, '')",
-    ColumnType.TIMESTAMP: "coalesce(epoch({}), 'nan')",
-}
-"""Free text is no predictor by itself."""
 
 
 def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
@@ -70,11 +61,6 @@ def _inputs(definition: Definition) -> list[str]:
 
 
 def _read(batch: JudgedBatch, names: list[str], rows: str) -> Columns:
-    types = {name: batch.definition.columns[name].type for name in names}
-    selected = {name: _READINGS[kind].format(identifier(name)) for name, kind in types.items() if kind in _READINGS}
-    if not selected:
-        return {}
-    values = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(selected.values()))
-    query = f"SELECT {values} FROM read_parquet(?, file_row_number = true) {rows}"
-    fetched = batch.database.execute(query, [str(batch.accepted)]).fetchnumpy()
-    return {name: np.ma.filled(fetched[f"c{place}"]) for place, name in enumerate(selected)}
+    source = f"read_parquet({path_literal(batch.accepted)}, file_row_number = true) {rows}"
+    typed = {name: Typed(batch.definition.columns[name].type, identifier(name)) for name in names}
+    return read_arrays(batch.database, source, typed)

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 from everloop.contracts.batches import Finding, Impact
 from everloop.validation.batch import JudgedBatch
-from everloop.validation.findings.nulls import null_share
 from everloop.validation.history import History
 
 
 def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
     for name, column in batch.definition.columns.items():
-        share = null_share(batch.profile, name)
+        share = batch.profile.null_share(name)
         if share is not None and column.maximum_null_share is not None and share > column.maximum_null_share:
             yield Finding(
                 reason="too_many_nulls",

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from everloop.contracts.batches import Finding, Impact, is_delivered
 from everloop.validation.batch import JudgedBatch
 from everloop.validation.findings.levels import EXPECTED_ROWS, category
-from everloop.validation.findings.nulls import null_share
 from everloop.validation.findings.wording import listed
 from everloop.validation.history import History
 
@@ -20,7 +19,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
     if served is None or min(served.rows, batch.profile.rows) < MINIMUM_ROWS:
         return
     for name in batch.definition.inputs:
-        here, there = null_share(batch.profile, name), served.null_shares.get(name)
+        here, there = batch.profile.null_share(name), served.null_shares.get(name)
         if here is None or there is None:
             continue
         if here < FILLED and there >= EMPTY:
