@@ -89,6 +89,14 @@ def test_year_month_day_and_hour_make_one_moment(drafting: Drafting) -> None:
     assert written.column("timestamp").format == ("%Y %m %d",)
 
 
+def test_a_moment_that_is_put_together_is_read_as_uploads_read_it(drafting: Drafting) -> None:
+    days = [f"{1 + n // 24 + 14:02}/01/2023 " for n in range(ROWS - 1)]
+    hours = [f" {n % 24:02}:30" for n in range(ROWS - 1)]
+    written = drafting({"date": [*days, "2023-01-31"], "hour": [*hours, "10:30"], "z": OTHER})
+    assert written.column("timestamp").parts == ("date", "hour")
+    assert not written.draft.notes, "ISO 8601 is read whatever the format"
+
+
 def test_a_name_that_is_taken_is_not_given_to_the_moment(drafting: Drafting) -> None:
     dates = [f"{1 + n // 24 + 14:02}/01/2023" for n in range(ROWS)]
     written = drafting({"date": dates, "hour": [n % 24 for n in range(ROWS)], "Timestamp": OTHER})

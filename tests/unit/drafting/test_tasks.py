@@ -96,6 +96,12 @@ def test_classes_too_rare_to_learn_are_told(drafting: Drafting) -> None:
     assert written.draft.notes[0].startswith("training will refuse 'c' (4 rows)")
 
 
+def test_a_draft_says_only_what_differs_from_the_defaults(drafting: Drafting) -> None:
+    enough, few = (drafting({"x": noise(rows)}).definition.training for rows in (200, 199))
+    assert ("minimum_rows" in enough.model_fields_set, enough.minimum_rows) == (False, 200)
+    assert few.minimum_rows == 199
+
+
 def test_rows_are_drawn_if_a_split_by_time_would_miss_a_class(drafting: Drafting) -> None:
     days = [f"2024-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(300)]
     early = drafting({"x": noise(300), "day": days, "y": [*["0"] * 200, *["0", "1"] * 50]})

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from everloop.contracts.definition import Task
-from everloop.features.leakage import Suspect, lone_predictors, sample, suspects
+from everloop.contracts.definition import ColumnType, Task
+from everloop.features.leakage import Suspect, Typed, lone_predictors, read_arrays, sample, suspects
 
 DATA = Path("/work/shared/data")
 RNG = np.random.default_rng(3)
@@ -22,6 +22,24 @@ CLASSES = RNG.choice(["a", "b", "c"], ROWS, p=[0.9, 0.05, 0.05])
 
 def suspected(columns: dict[str, NDArray[Any]], target: NDArray[Any], task: Task) -> dict[str, str]:
     return {suspect.column: suspect.evidence for suspect in suspects(columns, target, task)}
+
+
+def test_columns_of_a_table_become_what_the_detectors_take() -> None:
+    columns = {
+        "whole": Typed(ColumnType.INTEGER, "i"),
+        "flag": Typed(ColumnType.BOOLEAN, "i > 0"),
+        "kind": Typed(ColumnType.CATEGORY, "s"),
+        "at": Typed(ColumnType.TIMESTAMP, "make_timestamp(i * 1000000)"),
+        "prose": Typed(ColumnType.TEXT, "s"),
+    }
+    with duckdb.connect() as database:
+        read = read_arrays(database, "(VALUES (1, 'a'), (NULL, NULL), (0, 'b')) AS t(i, s) WHERE true", columns)
+        assert read_arrays(database, "t", {"prose": columns["prose"]}) == {}
+    assert list(read) == ["whole", "flag", "kind", "at"], "free text is no predictor by itself"
+    for name in ("whole", "flag", "at"):
+        np.testing.assert_array_equal(read[name], np.array([1, np.nan, 0]))
+        assert read[name].dtype == np.float64
+    assert read["kind"].tolist() == ["a", "", "b"]
 
 
 def test_honest_columns_are_not_suspected() -> None:

@@ -1,5 +1,6 @@
 """One delivery or ten, dying in between or not: the same lake."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -8,8 +9,8 @@ import pytest
 from everloop.contracts.batches import BatchReport, BatchStatus
 from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import StorageError
-from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 from everloop.reading.readers.parquet import BATCH_METADATA
+from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 from tests.unit.ingestion.conftest import RECEIVED_AT, World, pump, sha
 
 CSV = b"speed,kind,broken\n1,a,true\n"
@@ -136,6 +137,17 @@ def test_the_same_bytes_twice_are_one_batch_and_the_second_delivery_says_so(worl
     assert world.batches.staged("pump", first.batch_id).source.key == "uploads/pump/file"
 
 
+def test_what_an_attempt_left_that_died_before_the_rows_is_replaced(world: World) -> None:
+    """Its definition may have told to read the file in another way."""
+    file = b"speed;kind;broken\n1,5;a,b;true\n"
+    staged = f"staged/pump/{sha(file)}"
+    world.upload(file)
+    del world.lake.objects[f"{staged}.rows"]
+    world.definition = pump(data={"target": "broken", "csv": {"decimal": "."}})
+    assert world.upload(file).outcome == "staged"
+    assert world.batches.staged("pump", sha(file)).reading.decimal == "."
+
+
 def test_deliveries_in_any_order_give_the_same_batches() -> None:
     other = CSV + b"2,b,false\n"
     one, two = World(), World()
@@ -187,9 +199,23 @@ def test_a_replay_names_the_batch_it_is_of_and_is_read_as_that_was(world: World,
 def test_a_file_is_no_replay_by_its_name_alone(world: World, tmp_path: Path) -> None:
     first = world.upload("_;velocity\n1,5;2,5\n")
     key = f"uploads/pump/replays/{first.batch_id}.parquet"
+    cut_off = quarantine_of(first.batch_id, tmp_path)[:-9] + b"PAR1"
+    assert world.upload(cut_off, key=key).reason == "unreadable_file"
     for body in (CSV, quarantine_of("0123456789abcdef", tmp_path)):
         ingested = world.upload(body, key=key)
         assert world.batches.staged("pump", ingested.batch_id).source.replay_of is None
+
+
+def test_rows_that_are_replayed_twice_are_as_old_as_when_they_came_first(world: World, tmp_path: Path) -> None:
+    first = world.upload("_;velocity\n1,5;2,5\n")
+    long_ago = RECEIVED_AT - timedelta(days=3)
+    saved = world.report(first)
+    again = saved.source.model_copy(update={"replay_of": "0" * 16, "first_received_at": long_ago})
+    replay = saved.model_copy(update={"batch_id": "1" * 16, "source": again})
+    world.batches.save_report(replay)
+    ingested = world.upload(quarantine_of(replay.batch_id, tmp_path), key=f"uploads/pump/replays/{'1' * 16}.parquet")
+    staged = world.batches.staged("pump", ingested.batch_id)
+    assert (staged.source.first_received_at, staged.received_at) == (long_ago, RECEIVED_AT)
 
 
 def quarantine_of(batch_id: str, folder: Path) -> bytes:

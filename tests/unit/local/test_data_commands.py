@@ -1,14 +1,18 @@
 """How reports and datasets are printed."""
 
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from everloop.contracts.batches import Finding, Format, Impact, Problem, Reading
+from local.commands.data import _quarantined_rows
 from local.commands.datasets import _print_diff
 from local.commands.reports import batch_cells, print_full, print_short, read_as
-from local.console import one_of
+from local.console import one_of, print_table
 from local.errors import ApiError
+from local.loop import Loop
 from tests.unit.local.test_replay import report
 
 Printed = pytest.CaptureFixture[str]
@@ -50,6 +54,34 @@ def test_what_is_cut_off_after_an_upload_is_in_the_full_report(capsys: Printed) 
     assert "and 5 more; see `everloop batches pump a`" in capsys.readouterr().out
     print_full(found)
     assert "x24" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a[/x].csv", "rows[final].csv", ":smile:.csv", "back\\[bold].csv"])
+def test_a_file_is_called_as_it_is_named_whatever_the_brackets(name: str, capsys: Printed) -> None:
+    found = report("a", accepted=5)
+    source = found.source.model_copy(update={"key": f"uploads/pump/{name}"})
+    found = found.model_copy(update={"source": source, "undeclared_columns": (name,)})
+    print_short(found, name=name)
+    assert capsys.readouterr().out.startswith(f"{name}: accepted  batch a")
+    print_full(found)
+    assert f"uploads/pump/{name}" in capsys.readouterr().out
+    print_table([name], [[name]])
+    assert capsys.readouterr().out.split() == [name, name]
+
+
+class Quarantine(Loop):
+    """Holds 50 rows of one batch."""
+
+    def download_quarantine(self, model: str, batch_id: str, path: Path) -> bool:
+        with duckdb.connect() as database:
+            database.execute(f"COPY (SELECT range AS x FROM range(50)) TO '{path}' (FORMAT parquet)")
+        return True
+
+
+@pytest.mark.parametrize(("limit", "rows"), [(20, 20), (None, 50)])
+def test_no_more_quarantined_rows_are_read_than_shown(limit: int | None, rows: int) -> None:
+    loop = Quarantine.__new__(Quarantine)
+    assert _quarantined_rows(loop, "pump", "a", limit) == [{"x": x} for x in range(rows)]
 
 
 def test_a_replay_is_called_one() -> None:

@@ -82,7 +82,8 @@ def test_an_unclosed_quote_in_a_large_file_is_refused_at_once(refuse: Refuse) ->
 
 
 def test_the_detail_names_the_line(refuse: Refuse) -> None:
-    assert refuse(GOOD + "2,b\n").detail == "line 3: Expected Number of Columns: 3 Found: 2"
+    fault = "line 3: Expected Number of Columns: 3 Found: 2; quote values that hold the delimiter"
+    assert refuse(GOOD + "2,b\n").detail == fault
 
 
 def test_a_faulty_line_is_found_through_arrow_as_well(tmp_path: Path) -> None:
@@ -119,7 +120,9 @@ def test_parquet_columns_that_differ_in_case_are_refused(refuse: Refuse, tmp_pat
 
 def test_parquet_with_more_values_than_it_may_unpack_is_refused(refuse: Refuse, tmp_path: Path) -> None:
     body = parquet_of("SELECT 1 AS speed FROM range(3000000)", tmp_path)
-    assert refuse(body, limits=Limits(unpacked_bytes=2 * MIB)).reason == "unpacks_too_large"
+    refused = refuse(body, limits=Limits(unpacked_bytes=2 * MIB))
+    assert refused.reason == "unpacks_too_large"
+    assert refused.detail == "expected at most 262144 values, got 3000000 in 3000000 rows; split the file"
 
 
 def test_damaged_parquet_is_refused_or_read_but_never_an_accident(read: Read, tmp_path: Path) -> None:

@@ -211,6 +211,16 @@ def test_batches_judged_by_another_timestamp_may_hold_rows_of_any_time() -> None
     assert len(versions) == 3
 
 
+def test_a_version_stands_for_one_set_of_rows_also_after_another_timestamp_was_named(lake: Lake) -> None:
+    judged = report("a", rows=ROWS, last=START).model_copy(update={"timestamp_column": "created"})
+    found = {}
+    for hours in (60, 80, 90, ROWS, 2 * ROWS):
+        selection, manifest = build_manifest(machine(), [judged], as_of=START + timedelta(hours=hours))
+        totals = create_rows(lake.connection, machine(), selection, lake.files(rows()))
+        found[manifest.version] = totals.rows
+    assert list(found.values()) == [60, 80, 90, ROWS, ROWS]
+
+
 def test_a_window_longer_than_time_begins_with_time() -> None:
     windowed = machine(training={"window": "30 days", "minimum_rows": 50})
     selection, _ = build_manifest(windowed, [], as_of=datetime(1, 1, 5, tzinfo=UTC))

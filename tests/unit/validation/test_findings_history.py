@@ -1,6 +1,5 @@
 """What a batch is compared with: found among many batches, and without reading one that does not count."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,10 +9,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from everloop.contracts.batches import BatchReport, BatchStatus, Finding, Impact
+from everloop.contracts.batches import BatchReport, BatchStatus
 from everloop.contracts.definition import Definition
 from everloop.errors import ObjectNotFoundError
-from everloop.stores.batches import MAXIMUM_CHANGES_TOLD, BatchStore, events_of
+from everloop.stores.batches import BatchStore
 from everloop.stores.predictions import PredictionLog
 from everloop.validation.findings import new_levels, repeated_rows
 from everloop.validation.history import History, read_history
@@ -55,6 +54,18 @@ def test_the_newest_batches_before_a_moment_are_found_newest_last(batches: Batch
         found = batches.recent("pump", before=RECEIVED_AT, limit=limit)
         assert list(found) == reports[:-1][-limit:]
     assert batches.recent("valve", before=RECEIVED_AT, limit=3) == ()
+
+
+def test_older_batches_take_the_place_of_those_whose_report_was_deleted(
+    batches: BatchStore, lake: InMemoryObjectStore
+) -> None:
+    reports = [report(days) for days in (400, 35, 29, 3, 0.6, 0.5)]
+    save(batches, *reports)
+    for deleted in (3, 0.5):
+        del lake.objects[f"reports/pump/{report(deleted).batch_id}.json"]
+    kept = [reports[0], reports[1], reports[2], reports[4]]
+    for limit in range(1, 6):
+        assert list(batches.recent("pump", before=RECEIVED_AT, limit=limit)) == kept[-limit:]
 
 
 def test_batches_received_at_that_very_moment_do_not_count(batches: BatchStore) -> None:
@@ -137,6 +148,19 @@ def test_the_profile_of_the_batch_before_is_there_unless_it_cannot_be_read(
     assert past.previous_profile == profile
 
 
+def test_a_replay_is_passed_over_when_batches_are_compared(
+    batches: BatchStore, lake: InMemoryObjectStore, tmp_path: Path
+) -> None:
+    source = report().source.model_copy(update={"replay_of": report(4).batch_id})
+    profiles = [profile_of(DEFINITION, {"y": [float(days)]}) for days in (4, 3, 2, 1)]
+    save(batches, report(4), report(3, source=source), report(2), report(1, source=source))
+    for days, profile in zip((4, 3, 2, 1), profiles, strict=True):
+        batches.save_profile("pump", report(days).batch_id, profile.to_json())
+    past = read(lake, tmp_path)
+    assert (past.previous, past.previous_profile) == (report(2), profiles[2])
+    assert list(past.earlier_profiles()) == [profiles[0]]
+
+
 def test_a_level_that_comes_back_is_not_new(batches: BatchStore, lake: InMemoryObjectStore, tmp_path: Path) -> None:
     for days, level in ((3, "winter"), (2, "spring"), (1, "summer")):
         save(batches, report(days, rows=100))
@@ -195,45 +219,3 @@ def test_only_a_few_files_of_the_log_are_read(lake: InMemoryObjectStore, tmp_pat
 def test_a_damaged_log_is_no_fault_of_the_batch(lake: InMemoryObjectStore, tmp_path: Path) -> None:
     lake.put_new(f"predictions/pump/dt={RECEIVED_AT.date()}/damaged.parquet", b"PAR1")
     assert read(lake, tmp_path).served is None
-
-
-# Events
-
-
-def finding(reason: str, impact: Impact = Impact.COMPATIBLE) -> Finding:
-    return Finding(reason=reason, impact=impact, column="x", expected="this", got="that")
-
-
-def test_an_accepted_batch_tells_what_changed_in_its_schema() -> None:
-    changed = report(findings=(finding("new_column"), finding("stale_batch"), finding("new_levels")))
-    (first, accepted), (second, change) = events_of(changed)
-    assert (first, accepted["rows"], second) == ("batch.accepted", 1_000, "schema.changed")
-    assert (change["batch_id"], change["breaking"]) == (changed.batch_id, False)
-    assert change["key"] == f"reports/pump/{changed.batch_id}.json"
-    assert [told["reason"] for told in change["changes"]] == ["new_column", "new_levels"]
-    assert change["changes"][0] == {
-        "reason": "new_column",
-        "impact": "compatible",
-        "column": "x",
-        "expected": "this",
-        "got": "that",
-    }
-
-
-def test_other_findings_are_no_event() -> None:
-    assert [kind for kind, _ in events_of(report(findings=(finding("stale_batch"),)))] == ["batch.accepted"]
-
-
-@pytest.mark.parametrize("findings", [(), (finding("missing_columns", Impact.BREAKING),)])
-def test_a_batch_refused_for_its_schema_tells_a_breaking_change(findings: tuple[Finding, ...]) -> None:
-    refusal = {"status": BatchStatus.REJECTED, "reason": "missing_columns", "detail": "no 'x'", "rows": 0}
-    (first, rejected), (second, change) = events_of(report(findings=findings, **refusal))
-    assert (first, rejected["reason"], second) == ("batch.rejected", "missing_columns", "schema.changed")
-    assert (change["breaking"], [told["reason"] for told in change["changes"]]) == (True, ["missing_columns"])
-
-
-def test_an_event_stays_small() -> None:
-    long = finding("new_column").model_copy(update={"column": "x" * 100_000})
-    [_, (_, change)] = events_of(report(findings=(long,) * 1_000))
-    assert len(change["changes"]) == MAXIMUM_CHANGES_TOLD
-    assert len(json.dumps(change)) < 256_000

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from everloop.contracts.batches import BatchReport, RowCounts
 from everloop.errors import ObjectNotFoundError, StorageError
+from everloop.reading.readers.parquet import batch_named_in
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 from tests.unit.validation.conftest import BATCH_ID, RECEIVED_AT, World, define
 
@@ -117,6 +118,28 @@ def test_a_column_whose_type_broke_rejects_the_batch_by_its_name(world: World) -
     assert [(finding.reason, finding.impact, finding.column) for finding in report.findings] == [
         ("type_broken", "breaking", "x")
     ]
+
+
+def test_a_refusal_names_a_few_of_many_columns_and_the_findings_have_all() -> None:
+    names = [f"v{i}" for i in range(40)]
+    world = World(define(dict.fromkeys(names, "number")))
+    report = world.validate(dict.fromkeys(names, "a"), dict.fromkeys(names, "b"), {})
+    detail = str(report.detail)
+    assert report.reason == "type_broken"
+    assert "'v9'" in detail
+    assert "'v10'" not in detail
+    assert "; and 30 more columns; all are kept in quarantine" in detail
+    assert len(report.findings) == 40
+    assert all(finding.is_schema_change for finding in report.findings)
+
+
+def test_batches_with_the_same_invalid_rows_have_quarantine_files_that_name_them(world: World, tmp_path: Path) -> None:
+    """A replay's batch id is the hash of that file: were it the same, the second would be taken for the first."""
+    for batch_id in (BATCH_ID, "0" * 16):
+        world.stage([{}, {"x": "bad"}], batch_id)
+        world.validation.validate("pump", batch_id)
+        world.batches.download_quarantine("pump", batch_id, tmp_path / batch_id)
+        assert batch_named_in(tmp_path / batch_id) == batch_id
 
 
 def test_the_share_of_invalid_rows_that_is_too_much_is_declared() -> None:

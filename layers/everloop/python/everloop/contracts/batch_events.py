@@ -1,4 +1,4 @@
-"""What the world is told of a judged batch: its verdict, and what changed in the schema. Small, whatever was delivered."""
+"""What the world is told of a judged batch: its verdict, and what changed in the schema."""
 
 from collections.abc import Sequence
 from typing import Any

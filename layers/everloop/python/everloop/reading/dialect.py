@@ -74,12 +74,13 @@ def find_dialect(path: Path, *, hints: Csv, declared: Sequence[str], limits: Lim
     text = _read_sample(path, hints, limits)
     sample = _best_sample(text, hints, declared)
     if not sample.rows:
-        raise BatchRejectedError("unreadable_file", "line 1: expected column names, got an unterminated quote")
+        raise BatchRejectedError("unreadable_file", "line 1: expected column names, got an open quote; close it")
     header = _has_header(sample, hints, declared)
     names = sample.names if header else hints.names or (declared if len(declared) == sample.width else ())
     if not header and names and len(names) != sample.width:
         raise BatchRejectedError(
-            "ragged_rows", f"line 1: expected {len(names)} values, one for each of data.csv.names, got {sample.width}"
+            "ragged_rows",
+            f"line 1: expected {len(names)} values, one for each name, got {sample.width}; mend data.csv.names",
         )
     # A table saved with its row numbers has no name over them.
     columns = tuple(name or f"column_{place}" for place, name in enumerate(names or [""] * sample.width, start=1))
@@ -96,10 +97,11 @@ def _read_sample(path: Path, hints: Csv, limits: Limits) -> str:
         columns = max(head.count(delimiter.encode()) for delimiter in delimiters) + 1
         if columns > limits.columns:
             raise BatchRejectedError(
-                "too_many_columns", f"expected at most {limits.columns} columns, got at least {columns}"
+                "too_many_columns",
+                f"expected at most {limits.columns} columns, got at least {columns}; drop some",
             )
         raise BatchRejectedError(
-            "field_too_long", f"line 1: expected a line of at most {limits.field_bytes} bytes, got a longer one"
+            "field_too_long", f"line 1: expected at most {limits.field_bytes} bytes, got more; is a quote never closed?"
         )
     return head.decode(errors="ignore")
 

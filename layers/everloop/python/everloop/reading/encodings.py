@@ -180,7 +180,7 @@ def _content_start(path: Path) -> int:
             start += blank.end() if blank else 0
             if head[blank.end() if blank else 0 :].strip():
                 return start
-    raise BatchRejectedError("empty_file", "expected rows, got a file without content")
+    raise BatchRejectedError("empty_file", "expected rows, got a file without content; export it again")
 
 
 def _copy_from(source: Path, target: Path, start: int) -> Path:

@@ -108,7 +108,7 @@ def _refusal(message: str, reading: Reading, plain: Path) -> BatchRejectedError:
     fault = faulty["fault"].rstrip(".") if faulty else first_line
     reason = next((reason for sign, reason in _FAULTS if sign in fault), "unreadable_file")
     if faulty:
-        return BatchRejectedError(reason, f"line {faulty['line']}: {fault}")
+        return BatchRejectedError(reason, f"line {faulty['line']}: {fault}; quote values that hold the delimiter")
     if "invalid state" in first_line and (mixed := explain_mixed_line_ends(plain)):
         return BatchRejectedError("unreadable_file", mixed)
     # The temporary path tells nobody anything.

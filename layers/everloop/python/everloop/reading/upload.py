@@ -36,11 +36,11 @@ def open_upload(
     if size > limits.file_bytes:
         raise too_large(size, limits)
     if size == 0:
-        raise BatchRejectedError("empty_file", "expected rows, got a file of 0 bytes")
+        raise BatchRejectedError("empty_file", "expected rows, got a file of 0 bytes; export it again")
     compression = find_compression(upload)
     packed = unpack(upload, compression, folder / "unpacked", limits) if compression else upload
     if packed.stat().st_size == 0:
-        raise BatchRejectedError("empty_file", "expected rows, got a packed file without content")
+        raise BatchRejectedError("empty_file", "expected rows, got a packed file without content; export it again")
     refuse_foreign(packed)
     if is_parquet(packed):
         plain, reading = packed, _read_parquet(packed, folder, limits)
@@ -72,7 +72,8 @@ def _read_text(path: Path, hints: Csv, declared: Sequence[str], folder: Path, li
     # WARNING: DuckDB drops a last line that is longer than its buffer without a word.
     if kind is not Format.JSON_ARRAY and longest_line > limits.field_bytes:
         raise BatchRejectedError(
-            "field_too_long", f"expected lines of at most {limits.field_bytes} bytes, got one of {longest_line}"
+            "field_too_long",
+            f"expected lines of at most {limits.field_bytes} bytes, got {longest_line}; is a quote open?",
         )
     if dialect:
         return plain, reading.model_copy(update=dialect._asdict())

@@ -30,4 +30,4 @@ class JudgedBatch:
     row_keys: NDArray[np.uint64]
     """Hashes of the accepted rows' row ids, sorted; empty without row id."""
     is_replay: bool = False
-    """Rows that were quarantined before: neither their number nor their age says anything of the source."""
+    """Rows that were quarantined before: their number, age and shares say nothing of the source."""

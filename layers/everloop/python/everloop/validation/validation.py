@@ -105,7 +105,7 @@ class _Judgement:
     def report(self) -> BatchReport:
         look = self._rows.look(self._batches.centres(self._definition.name, self._definition.hash) or {})
         if look.delivered == 0:
-            raise BatchRejectedError("no_rows", "expected at least one row below the column names, got none")
+            raise BatchRejectedError("no_rows", "expected rows below the column names, got none; export it again")
         problems: tuple[Problem, ...] = ()
         if look.invalid:
             self._rows.find_faults()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from everloop.contracts.batches import BatchStatus, Finding, Impact, Problem
 
-
 COLUMNS_TOLD = 10
 """In the detail; the findings have all."""
 

@@ -48,11 +48,12 @@ def json_columns(
         signs[name[0]].append(name[1:])
     if signs["l"]:
         raise BatchRejectedError(
-            "field_too_long", f"expected objects of at most {limits.field_bytes} bytes, got a longer one"
+            "field_too_long", f"expected objects of at most {limits.field_bytes} bytes, got more; shorten the texts"
         )
     if signs["s"]:
         raise BatchRejectedError(
-            "unreadable_file", f"expected objects such as {{column: value}}, got {min(signs['s'])}"
+            "unreadable_file",
+            f"expected objects such as {{column: value}}, got {min(signs['s'])}; write one a row",
         )
     if signs["d"]:
         [(repeated,)] = database.execute(_NAMES_THAT_REPEAT.format(objects=objects)).fetchall()

@@ -8,7 +8,7 @@ from everloop.contracts.batches import Reading
 from everloop.errors import BatchRejectedError
 from everloop.reading.limits import Limits
 from everloop.reading.paths import path_literal
-from everloop.sql import identifier
+from everloop.sql import identifier, open_database
 
 BATCH_METADATA = "everloop_batch"
 """The key under which a quarantine file names its batch."""
@@ -32,11 +32,12 @@ def parquet_columns(database: duckdb.DuckDBPyConnection, path: Path, limits: Lim
     columns = _top_level([(str(name), int(children or 0)) for name, children in schema])
     [(rows, there)] = database.execute(_ROWS.format(file=path_literal(path))).fetchall()
     if rows != there:
-        raise BatchRejectedError("unreadable_file", f"its footer tells of {rows} rows, but lists {there}")
-    if rows < 0 or rows * max(len(columns), 1) * _VALUE_BYTES > limits.unpacked_bytes:
+        raise BatchRejectedError("unreadable_file", f"its footer tells of {rows} rows, but lists {there}; export again")
+    values = rows * max(len(columns), 1)
+    if rows < 0 or values * _VALUE_BYTES > limits.unpacked_bytes:
+        most = limits.unpacked_bytes // _VALUE_BYTES
         raise BatchRejectedError(
-            "unpacks_too_large",
-            f"expected at most {limits.unpacked_bytes // _VALUE_BYTES} values, got {rows} rows; split the file",
+            "unpacks_too_large", f"expected at most {most} values, got {values} in {rows} rows; split the file"
         )
     _refuse_long_texts(database, path, limits)
     return columns
@@ -58,7 +59,8 @@ def _refuse_long_texts(database: duckdb.DuckDBPyConnection, path: Path, limits: 
         if longest > limits.field_bytes:
             raise BatchRejectedError(
                 "field_too_long",
-                f"column {name!r}: expected values of at most {limits.field_bytes} bytes, got one of {longest}",
+                f"column {name!r}: expected values of at most {limits.field_bytes} bytes, got one of {longest};"
+                " shorten it, or leave the column out",
             )
     if sum(found[1::2]) > limits.unpacked_bytes:
         raise BatchRejectedError(
@@ -72,7 +74,7 @@ def batch_named_in(path: Path) -> str | None:
     query = f"SELECT value FROM parquet_kv_metadata({path_literal(path)}) WHERE key = '{BATCH_METADATA}'"
     try:
         _check_footer(path)
-        with duckdb.connect(config={"threads": 1, "async_threads": 0}) as database:
+        with open_database(path.parent) as database:
             found = database.execute(query).fetchall()
     except (duckdb.Error, BatchRejectedError):
         return None  # whatever it is, it is read as any other file

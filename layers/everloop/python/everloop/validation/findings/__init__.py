@@ -1,8 +1,7 @@
 """What is odd about a batch as a whole, though each of its rows is valid.
 
-A check is a file named like its finding: `check(batch, history)` yields such, and nothing when there is too little to
-judge by. 
-To add one: write it, list it here, describe it in docs/reason-codes.md.
+A check is a file named like its finding: `check(batch, history)` yields some, or none when there is too little to judge
+by. To add one: write it, list it here, describe it in docs/reason-codes.md.
 """
 
 from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ MINIMUM_ROWS = 1_000
 def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
     name = batch.definition.data.target
     target = batch.profile.columns.get(name)
-    if target is None or target.rows < MINIMUM_ROWS:
+    if target is None or target.rows < MINIMUM_ROWS or batch.is_replay:
         return
     if isinstance(target, NumberProfile):
         value = f"{target.minimum:g}" if target.minimum == target.maximum else None
