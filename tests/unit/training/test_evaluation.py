@@ -32,7 +32,13 @@ STRONG = fitted("logistic-regression", Task.BINARY)
 
 def champion(candidate: Candidate, **lineage: Any) -> Champion:
     """Trained long ago on other batches, unless the lineage says otherwise."""
-    strangers = {"split_id": "split-0", "batches": ["batch-0"], "since": None, "as_of": NOW.isoformat()}
+    strangers = {
+        "split_id": "split-0",
+        "batches": ["batch-0"],
+        "since": None,
+        "as_of": NOW.isoformat(),
+        "timestamp": example(Task.BINARY).data.timestamp,
+    }
     return Champion(7, candidate.model, candidate.judged, strangers | lineage)
 
 
@@ -111,6 +117,8 @@ def test_with_a_timestamp_the_champion_s_own_window_decides_which_rows_it_saw() 
     assert judge(STRONG, champion(WEAK, **known), dataset).metrics["champion"]["rows"] == 100
     since = (NOW - timedelta(minutes=30)).isoformat()
     assert judge(STRONG, champion(WEAK, since=since, **known), dataset).metrics["champion"]["rows"] == 150
+    of_another_column = champion(WEAK, timestamp="created", **known)
+    assert not gate(judge(STRONG, of_another_column, dataset), "champion").passed, "it may have seen all of them"
 
 
 def test_too_few_new_rows_keep_the_champion() -> None:

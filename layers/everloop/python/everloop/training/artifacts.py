@@ -41,6 +41,7 @@ def version_files(
         "as_of": request.as_of.isoformat(),
         "dataset_version": dataset.dataset_version,
         "since": None if window is None else (request.as_of - window).isoformat(),
+        "timestamp": definition.data.timestamp,
         "batches": dataset.batches,
         "split_id": dataset.split_id,
         "definition_hash": definition.hash,

@@ -129,7 +129,7 @@ def _against(
     except ModelUnavailableError as error:
         # A champion that cannot even read today's columns must not block its successor.
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
-    model, rows = _fair_comparison(champion, dataset)
+    model, rows = _fair_comparison(champion, dataset, definition.data.timestamp)
     if len(rows) < MINIMUM_COMPARED_ROWS:
         note = (
             f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
@@ -169,16 +169,19 @@ def _in_todays_classes(scorer: Scorer, score: Floats, dataset: PreparedDataset) 
     return score
 
 
-def _fair_comparison(champion: Champion, dataset: PreparedDataset) -> tuple[bytes, npt.NDArray[np.int64]]:
+def _fair_comparison(
+    champion: Champion, dataset: PreparedDataset, timestamp: str | None
+) -> tuple[bytes, npt.NDArray[np.int64]]:
     """Which model of the champion to compare with, on which rows of the holdout: never on rows it was fitted on.
 
     The very same split is fair to the champion as it was judged; else only rows that are new to the shipped one are.
+    Where another column was the timestamp when it was fitted, its window tells nothing of today's rows.
     """
     if champion.lineage["split_id"] == dataset.split_id:
         return champion.judged, np.arange(dataset.holdout_rows)
     known = np.array([batch in champion.lineage["batches"] for batch in dataset.batches])
     seen = known[dataset.holdout_batch]
-    if not np.isnan(dataset.holdout_time).any():
+    if champion.lineage["timestamp"] == timestamp and not np.isnan(dataset.holdout_time).any():
         since, as_of = (_epoch(champion.lineage[name]) for name in ("since", "as_of"))
         seen &= (dataset.holdout_time < as_of) & (np.isnan(since) | (dataset.holdout_time >= since))
     return champion.model, np.flatnonzero(~seen)
