@@ -10,7 +10,7 @@ from everloop.drafting.drafted import Role
 from tests.unit.drafting.conftest import Written, written
 from tests.unit.drafting.loop import Loop
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[4] / "shared" / "data"
 FILES = {
     "afd": ("afd_registration_20k/registration_data_20K_minimum.csv.gz", "EVENT_LABEL"),
     "ai4i": ("ai4i2020/ai4i2020.csv", "Machine failure"),

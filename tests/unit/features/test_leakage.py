@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from everloop.contracts.definition import ColumnType, Task
 from everloop.features.leakage import Suspect, Typed, lone_predictors, read_arrays, sample, suspects
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[4] / "shared" / "data"
 RNG = np.random.default_rng(3)
 ROWS = 4_000
 NOISE = RNG.normal(size=ROWS)

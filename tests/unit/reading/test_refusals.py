@@ -82,7 +82,7 @@ def test_an_unclosed_quote_in_a_large_file_is_refused_at_once(refuse: Refuse) ->
 
 
 def test_the_detail_names_the_line(refuse: Refuse) -> None:
-    fault = "line 3: Expected Number of Columns: 3 Found: 2; quote values that hold the delimiter"
+    fault = "line 3: Expected Number of Columns: 3 Found: 2; look at its quotes and delimiters"
     assert refuse(GOOD + "2,b\n").detail == fault
 
 

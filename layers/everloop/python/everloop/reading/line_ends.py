@@ -56,17 +56,3 @@ def write_one_kind_of_line_ends(source: Path, target: Path, *, start: int) -> Pa
             quoted ^= len(parts) % 2 == 0
             copy.write(b'"'.join(parts))
     return target
-
-
-def explain_mixed_line_ends(path: Path) -> str | None:
-    names = {True: "CRLF", False: "LF"}
-    with path.open("rb") as file:
-        ends = (line.endswith(b"\r\n") for line in file if line.endswith(b"\n"))
-        first = next(ends, None)
-        for number, end in enumerate(ends, start=2):
-            if end is not first:
-                return (
-                    f"line {number}: expected {names[bool(first)]} at its end, as in the lines before, "
-                    f"got {names[end]}; save the file with one kind of line end"
-                )
-    return None

@@ -12,7 +12,6 @@ import duckdb
 from everloop.contracts.batches import Format, Reading
 from everloop.errors import BatchRejectedError
 from everloop.reading.limits import Limits
-from everloop.reading.line_ends import explain_mixed_line_ends
 from everloop.reading.odd_numbers import has_odd_numbers
 from everloop.reading.readers.delimited import delimited_table
 from everloop.reading.readers.json_rows import json_table
@@ -108,9 +107,7 @@ def _refusal(message: str, reading: Reading, plain: Path) -> BatchRejectedError:
     fault = faulty["fault"].rstrip(".") if faulty else first_line
     reason = next((reason for sign, reason in _FAULTS if sign in fault), "unreadable_file")
     if faulty:
-        return BatchRejectedError(reason, f"line {faulty['line']}: {fault}; quote values that hold the delimiter")
-    if "invalid state" in first_line and (mixed := explain_mixed_line_ends(plain)):
-        return BatchRejectedError("unreadable_file", mixed)
+        return BatchRejectedError(reason, f"line {faulty['line']}: {fault}; look at its quotes and delimiters")
     # The temporary path tells nobody anything.
     fault = fault.replace(str(plain), "the file").replace(escape(str(plain)), "the file")
     return BatchRejectedError(reason, f"it looks like {reading.format}, but: {fault}")
