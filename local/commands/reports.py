@@ -59,7 +59,7 @@ def print_short(report: BatchReport, *, name: str) -> None:
     if hidden:
         stdout.print(f"  and {hidden} more; see `everloop batches {report.model} {report.batch_id}`", markup=False)
     if report.undeclared_columns:
-        stdout.print(f"  ignored, since not declared: {', '.join(report.undeclared_columns)}", markup=False)
+        stdout.print(f"  ignored, since not declared: {_listed(report.undeclared_columns)}", markup=False)
     if rows.delivered and report.reading:
         stdout.print(f"  read as {read_as(report.reading)}", markup=False)
 
@@ -114,6 +114,11 @@ def read_as(reading: Reading | None) -> str | None:
     unusual = [f"{name} {value!r}" for name, usual in plain.items() if (value := getattr(reading, name)) not in usual]
     header = [] if reading.header else ["no header"]
     return ", ".join([reading.format.value, *filter(None, [reading.compression]), *unusual, *header])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_PROBLEMS
+    return ", ".join(names[:SHOWN_PROBLEMS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _account(report: BatchReport) -> str:

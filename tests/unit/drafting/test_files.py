@@ -74,7 +74,7 @@ def test_a_draft_accepts_its_own_file_and_trains_on_it(
 def test_european_measurements_with_sentinels_are_understood(drafting: Drafting) -> None:
     written = drafting(european(), "CO(GT)")
     hints = written.definition.data.csv
-    assert (hints.delimiter, hints.decimal, hints.encoding, hints.missing) == (";", ",", "cp1252", ("-200",))
+    assert (hints.delimiter, hints.decimal, hints.encoding, hints.missing) == (";", ",", None, ("-200",))
     assert written.column("timestamp").parts == ("Date", "Time")
     assert written.column("timestamp").format == ("%d/%m/%Y %H.%M.%S",)
     assert written.column("Température").type is ColumnType.NUMBER

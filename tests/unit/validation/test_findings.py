@@ -115,10 +115,14 @@ def test_allowed_levels_that_the_first_batch_lacks_are_told() -> None:
         assert check("fewer_levels", batch, history(definition, values)) == []
 
 
-def test_a_frequent_level_that_was_never_seen_is_suspicious() -> None:
+def test_levels_never_seen_are_suspicious_in_many_rows() -> None:
     with judged(PLAIN, columns(kind=["a"] * 900 + ["new"] * 60 + ["newer"] * 40)) as batch:
         [finding] = check("new_levels", batch, history(PLAIN, columns()))
-        assert (finding.impact, finding.column, finding.got) == ("suspicious", "kind", "'new' in 60 of 1,000 rows")
+        assert (finding.impact, finding.column, finding.got) == (
+            "suspicious",
+            "kind",
+            "'new', 'newer' in 100 of 1,000 rows",
+        )
         assert check("new_levels", batch, History()) == []
         assert check("new_levels", batch, history(PLAIN, columns(rows=10))) == []
 

@@ -51,6 +51,13 @@ def test_a_decimal_comma_is_seen_without_a_hint_and_a_point_beside_it_is_no_numb
     assert values(world, "v") == [1.25, 2.25]
 
 
+def test_a_number_of_json_has_a_point_whatever_the_hint_says() -> None:
+    world = World(define({}, csv={"decimal": ","}))
+    report = world.deliver('{"y": 1.5, "x": 2}\n{"y": "2,5", "x": 3}\n{"y": "1.000,5", "x": 3}\n')
+    assert values(world, "y") == [1.5, 2.5]
+    assert [(problem.reason, problem.example) for problem in report.problems] == [("wrong_type", "1.000,5")]
+
+
 def test_several_columns_make_one_timestamp_and_are_not_strangers() -> None:
     at = {"type": "timestamp", "parts": ["dteday", "hr"], "format": "%Y-%m-%d %H"}
     world = World(define({"at": at, "hr": "integer"}, timestamp="at"))

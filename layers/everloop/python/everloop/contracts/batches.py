@@ -45,6 +45,10 @@ class Format(StrEnum):
     def is_text(self) -> bool:
         return self is not Format.PARQUET
 
+    @property
+    def is_json(self) -> bool:
+        return self in (Format.JSON_LINES, Format.JSON_ARRAY)
+
 
 class Reading(Contract):
     """What looking at a file told: enough to read its staged form, which is unpacked and, if it is text, UTF-8."""

@@ -41,11 +41,12 @@ class Meaning:
     decimal: str = "."
     missing: tuple[str, ...] = ()
     timestamp_format: tuple[str, ...] = ()
+    has_json_numbers: bool = False
+    """With a point, whatever sign the texts have."""
 
     @classmethod
     def of(cls, hints: Csv, reading: Reading) -> Self:
-        """Hints win over what looking at the file told."""
-        return cls(hints.decimal or reading.decimal, hints.missing, hints.timestamp_format)
+        return cls(reading.decimal, hints.missing, hints.timestamp_format, reading.format.is_json)
 
 
 class Reader(NamedTuple):
@@ -106,7 +107,10 @@ def _number(text: str, meaning: Meaning, _: object) -> str:
     # With a decimal comma a point separates thousands, or nobody knows what.
     if meaning.decimal == ",":
         plain = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
-        return f"CASE WHEN NOT ({odd_number(text)} OR contains({text}, '.')) THEN {plain} END"
+        is_odd = f"{odd_number(text)} OR contains({text}, '.')"
+        if meaning.has_json_numbers:
+            is_odd = f"{odd_number(text)} OR (contains({text}, '.') AND contains({text}, ','))"
+        return f"CASE WHEN NOT ({is_odd}) THEN {plain} END"
     return f"CASE WHEN NOT ({odd_number(text)}) THEN TRY_CAST({text} AS DOUBLE) END"
 
 

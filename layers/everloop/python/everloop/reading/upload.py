@@ -47,7 +47,9 @@ def open_upload(
     else:
         plain, reading = _read_text(packed, hints, declared, folder, limits)
     _check_columns(reading.columns, limits)
-    decimal = hints.decimal or (looks_like.decimal if looks_like else reading.decimal)
+    # Most numbers of JSON are JSON's own, which have a point.
+    is_of_json = looks_like is not None and looks_like.format.is_json
+    decimal = "." if is_of_json else hints.decimal or (looks_like.decimal if looks_like else reading.decimal)
     return plain, reading.model_copy(update={"compression": compression, "decimal": decimal})
 
 

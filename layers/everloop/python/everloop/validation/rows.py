@@ -49,7 +49,7 @@ class JudgedRows:
         self._rows = TypedRows(open_scan(database, plain, reading, limits=limits), definition, reading)
         self._delivered = [name for name in self._rows.scan.types if name.lower() not in RESERVED_COLUMNS]
         self._quick: TypedRows | None = None
-        if not definition.data.csv.missing and definition.data.csv.decimal != ",":
+        if not definition.data.csv.missing:
             doubles = [name for name, column in definition.columns.items() if column.type.is_numeric]
             quick_scan = open_quick_scan(plain, reading, doubles, limits=limits)
             self._quick = TypedRows(quick_scan, definition, reading) if quick_scan else None

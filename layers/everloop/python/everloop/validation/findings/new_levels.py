@@ -1,4 +1,4 @@
-"""Frequent levels that no recent batch had, in a category whose levels the definition does not list."""
+"""Levels that no recent batch had, in many rows, in a category whose levels the definition does not list."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from everloop.validation.findings.wording import listed
 from everloop.validation.history import History
 
 FREQUENT_SHARE = 0.05
+"""Of all of them together."""
 
 
 def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
@@ -16,12 +17,12 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
         now, then = category(batch.profile, name), category(history.previous_profile, name)
         if now is None or then is None or column.allowed is not None or not then.rows:
             continue
-        came = found_only_in(now, then, FREQUENT_SHARE)
+        came = found_only_in(now, then, 0)
         for profile in history.earlier_profiles() if came else ():
             seen = category(profile, name)
             came = [level for level in came if seen is None or level not in seen.counts]
-        if came:
-            rows = sum(now.counts[level] for level in came)
+        rows = sum(now.counts[level] for level in came)
+        if rows and rows >= FREQUENT_SHARE * now.rows:
             yield Finding(
                 reason="new_levels",
                 impact=Impact.SUSPICIOUS,
