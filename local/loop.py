@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport
+from everloop.ids import sha256_of
 from local.api import Answer, Api
 from local.cloud.environment import SCHEDULED_TIME
 from local.errors import ApiError, StillWaitingError
@@ -235,8 +236,7 @@ def batch_id_of(path: Path) -> str:
     """The same bytes are the same batch."""
     if not path.is_file():
         raise ApiError(f"{path} is not a file; expected a CSV, JSON or Parquet file")
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:BATCH_ID_DIGITS]
+    return sha256_of(path)[:BATCH_ID_DIGITS]
 
 
 def wait_for(look: Callable[[], T | None], what: str, timeout_s: float, *, see: str = "everloop status") -> T:

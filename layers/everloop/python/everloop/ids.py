@@ -1,7 +1,9 @@
-"""Time-ordered unique ids (UUID version 7, RFC 9562 section 5.7)."""
+"""Ids: time-ordered unique ones (UUID version 7, RFC 9562 section 5.7), and those that follow from content."""
 
+import hashlib
 import secrets
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 
@@ -11,3 +13,9 @@ def new_id(now: datetime, randomness: int | None = None) -> str:
     milliseconds = int(now.timestamp() * 1000)
     high, low = random_bits >> 62, random_bits & ((1 << 62) - 1)
     return str(UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,6 +23,7 @@ from everloop.contracts.batches import (
 from everloop.contracts.definition import Definition
 from everloop.contracts.s3_events import CreatedObject
 from everloop.errors import BatchRejectedError, NotFoundError, ObjectNotFoundError
+from everloop.ids import sha256_of
 from everloop.ports import EventBus, ObjectStore
 from everloop.reading.limits import Limits
 from everloop.reading.readers.parquet import batch_named_in
@@ -77,7 +78,7 @@ class Ingestion:
     def _ingest(self, model: str, upload: CreatedObject, folder: Path) -> Ingested:
         file = folder / "upload"
         unavailable = self._download(upload, file)
-        batch_id = (_hash_of_version(upload) if unavailable else _hash_of_bytes(file))[:BATCH_ID_DIGITS]
+        batch_id = (_hash_of_version(upload) if unavailable else sha256_of(file))[:BATCH_ID_DIGITS]
         judged = self._batches.standing_report(model, batch_id, self._definition_hash(model))
         if judged:
             return _duplicate(model, batch_id, f"was judged before: {judged.status}")
@@ -188,11 +189,6 @@ def _model_of(key: str) -> str:
     """
     match = _MODEL_KEY.fullmatch(key)
     return match[1] if match else NO_MODEL
-
-
-def _hash_of_bytes(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hash_of_version(upload: CreatedObject) -> str:

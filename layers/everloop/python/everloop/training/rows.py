@@ -1,6 +1,5 @@
 """The accepted rows of a dataset in one DuckDB table: verified, in today's types, cut off, the newest of each id."""
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
@@ -11,6 +10,7 @@ import duckdb
 from everloop.contracts.datasets import DatasetBatch, RowTotals, Selection
 from everloop.contracts.definition import Definition
 from everloop.errors import IntegrityError, TooFewRowsError, UnusableRowsError
+from everloop.ids import sha256_of
 from everloop.reading.types import SQL_TYPES
 from everloop.sql import fetch_number, identifier
 
@@ -22,8 +22,7 @@ _NO_ROWS = RowTotals(delivered=0, left_out=0, superseded=0, rows=0)
 
 def verify_rows(batch: DatasetBatch, path: Path) -> None:
     """Raises IntegrityError unless the file holds the very rows that the batch was accepted with."""
-    with path.open("rb") as rows:
-        found = hashlib.file_digest(rows, "sha256").hexdigest()
+    found = sha256_of(path)
     if batch.sha256 not in (None, found):
         raise IntegrityError(
             f"batch {batch.batch_id!r}: expected accepted rows with sha256 {batch.sha256}, got {found}; restore the "

@@ -51,7 +51,7 @@ class JudgedRows:
         self._quick: TypedRows | None = None
         if not definition.data.csv.missing:
             doubles = [name for name, column in definition.columns.items() if column.type.is_numeric]
-            quick_scan = open_quick_scan(plain, reading, doubles, limits=limits)
+            quick_scan = open_quick_scan(plain, reading, doubles, limits=limits) if doubles else None
             self._quick = TypedRows(quick_scan, definition, reading) if quick_scan else None
 
     def look(self, centres: Mapping[str, float]) -> Look:

@@ -1,6 +1,5 @@
 """Judge one staged batch: accepted, quarantined or rejected; then write what follows from it, the report last."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,6 @@ from everloop.contracts.batch_events import events_of
 from everloop.contracts.batches import (
     BatchReport,
     BatchStatus,
-    Finding,
     Problem,
     RowCounts,
     StagedBatch,
@@ -22,6 +20,7 @@ from everloop.contracts.batches import (
 from everloop.contracts.definition import Definition
 from everloop.errors import BatchRejectedError
 from everloop.features.profile import Profile
+from everloop.ids import sha256_of
 from everloop.ports import EventBus
 from everloop.reading.limits import Limits
 from everloop.sql import open_database, threads_for
@@ -52,7 +51,7 @@ class Validation:
         self._limits = limits
 
     def validate(self, model: str, batch_id: str) -> BatchReport:
-        """Safe to repeat, and to die at any point: each object is written once, and the events are told again.
+        """Safe to repeat, and to die at any point: only the report makes a batch visible; the events are told again.
 
         Raises NotFoundError for an unknown model, ObjectNotFoundError for a batch that is not staged.
         """
@@ -185,7 +184,7 @@ class _Judgement:
             problems=problems,
             first_timestamp=first,
             last_timestamp=last,
-            rows_sha256=_sha256(accepted_file),
+            rows_sha256=sha256_of(accepted_file),
         )
 
     def _profile(self, looked: Profile, accepted: Path, *, again: bool) -> Profile:
@@ -211,14 +210,13 @@ def report_of(
     problems: Sequence[Problem] = (),
     **more: Any,
 ) -> BatchReport:
-    findings: tuple[Finding, ...] = verdict.findings
     return BatchReport(
         batch_id=staged.batch_id,
         model=staged.model,
         status=verdict.status,
         rows=rows,
         problems=tuple(problems),
-        findings=findings,
+        findings=verdict.findings,
         reading=staged.reading,
         undeclared_columns=undeclared_columns(staged.reading.columns, definition),
         source=staged.source,
@@ -229,8 +227,3 @@ def report_of(
         detail=verdict.detail,
         **more,
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
