@@ -1,6 +1,6 @@
 """DuckDB as an embedded calculator: bounded memory, no network, and quoting in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,11 @@ def literal(text: str) -> str:
     'Martha''s Vineyard'
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def as_enumeration(sql: str, levels: Sequence[str]) -> str:
+    """SQL for a text as one of these, NULL for any other: found by its hash, where IN would compare it with each."""
+    return f"TRY_CAST({sql} AS ENUM ({', '.join(map(literal, levels))}))"
 
 
 def fetch_number(database: duckdb.DuckDBPyConnection) -> int:

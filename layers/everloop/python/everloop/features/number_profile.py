@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from everloop.features.packing import pack_buckets, unpack_buckets
 
 _BUCKETS = 1 << 16
+_PENDING_ROWS = 4 * _BUCKETS
+"""Counted at once: each count passes over all buckets."""
 _LARGEST = float(np.finfo(np.float32).max)
 _HIGH_HALF = slice(1, None, 2)
 """Of each little-endian float32 seen as two uint16: the sign, the exponent and 7 bits of the fraction."""
@@ -147,11 +149,13 @@ class NumberProfile:
 
 
 class NumberCounter:
-    """Profiles a column chunk by chunk in half a MiB; how it is cut into chunks changes no count."""
+    """Profiles a column chunk by chunk in two MiB; how it is cut into chunks changes no count."""
 
     def __init__(self, centre: float) -> None:
         self._centre = centre
         self._counts = np.zeros(_BUCKETS, np.int64)
+        self._pending: list[NDArray[np.uint16]] = []
+        self._pending_rows = 0
         self._nulls = 0
         self._total = self._total_of_squares = 0.0
         self._minimum, self._maximum = math.inf, -math.inf
@@ -175,12 +179,21 @@ class NumberCounter:
         if minimum - self._centre < -_LARGEST or maximum - self._centre > _LARGEST:
             np.clip(deviations, -_LARGEST, _LARGEST, out=deviations)
         high_halves = deviations.astype("<f4").view("<u2")[_HIGH_HALF]
-        self._counts += np.bincount(high_halves, minlength=_BUCKETS)
+        self._pending.append(high_halves.copy())
+        self._pending_rows += len(high_halves)
+        if self._pending_rows > _PENDING_ROWS:
+            self._fold()
         self._total += float(deviations.sum())
         # NOTE: not np.dot: its last bits depend on the number of cores.
         self._total_of_squares += float(np.square(deviations, out=deviations).sum())
 
+    def _fold(self) -> None:
+        if self._pending:
+            self._counts += np.bincount(np.concatenate(self._pending), minlength=_BUCKETS)
+            self._pending, self._pending_rows = [], 0
+
     def profile(self) -> NumberProfile:
+        self._fold()
         buckets = np.flatnonzero(self._counts)
         return NumberProfile(
             self._centre,

@@ -31,6 +31,16 @@ class Cell:
         return f"v{self.place}"
 
     @property
+    def levels(self) -> Sequence[str]:
+        """Those that are allowed, each once; none: any."""
+        return tuple(dict.fromkeys(self.column.allowed or ()))
+
+    @property
+    def level(self) -> str:
+        """SQL for the value as an enumeration of the allowed levels, where those are declared; NULL for any other."""
+        return f"l{self.place}"
+
+    @property
     def is_missing(self) -> str:
         """SQL: there is no value."""
         if self.reader.is_missing is None:

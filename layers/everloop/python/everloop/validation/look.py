@@ -24,11 +24,12 @@ MAXIMUM_COLUMNS_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class LookedAt:
-    """A column to be profiled: `sql` gives its value in the lake's type."""
+    """A column to be profiled: `sql` gives its value in the lake's type, or as an enumeration if `levels` are given."""
 
     name: str
     type: ColumnType
     sql: str
+    levels: Sequence[str] = ()
 
 
 @dataclass
@@ -114,6 +115,10 @@ class _Chunk:
         """Nulls hold any value; ask `filled`."""
         return self._buffer(place, 1, np.float64)
 
+    def codes(self, place: int) -> NDArray[np.unsignedinteger]:
+        """Of an enumeration: the place of each value in its list. Nulls hold any value."""
+        return self._buffer(place, 1, np.dtype(self._view.child(place).storage_type))
+
     def filled(self, place: int) -> NDArray[np.bool_] | None:
         """None: there are no nulls."""
         column = self._view.child(place)
@@ -181,6 +186,28 @@ class _Numbers:
         counted = (self._counter or NumberCounter(0.0)).profile()
         self.is_plain = counted.nulls == 0
         return replace(counted, nulls=counted.nulls + self._nulls)
+
+
+class _ListedLevels:
+    """Counts places in the list of levels: no text is handed over."""
+
+    def __init__(self, sql: str, levels: Sequence[str]) -> None:
+        self._levels = levels
+        self.selected: tuple[str, ...] = (sql,)
+        self.is_plain = True
+        self._counts = np.zeros(len(self._levels), np.int64)
+        self._nulls = 0
+
+    def add(self, chunk: _Chunk, place: int, rows: NDArray[np.bool_] | None) -> None:
+        codes, nulls = _kept(chunk.codes(place), chunk.filled(place), rows)
+        self._counts += np.bincount(codes, minlength=len(self._levels))
+        self._nulls += nulls
+
+    def profile(self) -> ColumnProfile:
+        counts = zip(self._levels, self._counts.tolist(), strict=True)
+        counter = LevelCounter()
+        counter.add({level: rows for level, rows in counts if rows}, self._nulls)
+        return counter.profile()
 
 
 class _Levels:
@@ -254,6 +281,8 @@ _AS_NUMBER = {
 
 
 def _counter_of(column: LookedAt, centres: Mapping[str, float]) -> _Counter:
+    if column.levels:
+        return _ListedLevels(column.sql, column.levels)
     if column.type.is_textual:
         return _Levels(column.sql)
     return _Numbers(_AS_NUMBER[column.type].format(column.sql), centres.get(column.name))

@@ -9,7 +9,7 @@ from everloop.features.column_profile import ColumnProfile
 from everloop.features.profile import Profile
 from everloop.reading.scan import Scan
 from everloop.reading.types import SQL_TYPES
-from everloop.sql import identifier
+from everloop.sql import as_enumeration, identifier
 from everloop.validation.cells import Cell, cells_of
 from everloop.validation.checks import CHECKS
 from everloop.validation.look import LookedAt
@@ -25,7 +25,7 @@ class Rule(NamedTuple):
     reason: str
     condition: str
     expected: str
-    is_ruled_out: Callable[[ColumnProfile], bool]
+    is_ruled_out: Callable[[ColumnProfile], bool] | None
 
 
 class TypedRows:
@@ -42,15 +42,19 @@ class TypedRows:
     def profiled(self) -> Sequence[LookedAt]:
         """All but row ids, which are all different, and free text, whose levels say nothing."""
         return [
-            LookedAt(cell.name, cell.column.type, cell.value)
+            LookedAt(cell.name, cell.column.type, cell.level if cell.levels else cell.value, cell.levels)
             for cell in self.cells
             if cell.column.type.is_profiled and cell.name not in self._row_id
         ]
 
     def sql(self, *, with_row_number: bool = False, delivered: Sequence[str] = ()) -> str:
-        """Rows with r<place> as delivered, v<place> in its declared type, and d<i> for each column of `delivered`."""
+        """Rows with r<place> as delivered, v<place> in its declared type, l<place> as an enumeration where its levels
+        are listed, and d<i> for each column of `delivered`."""
         raws = [f"{cell.source} AS {cell.raw}" for cell in self.cells]
         values = [f"CAST({cell.reader.value} AS {SQL_TYPES[cell.column.type]}) AS {cell.value}" for cell in self.cells]
+        values.extend(
+            f"{as_enumeration(cell.value, cell.levels)} AS {cell.level}" for cell in self.cells if cell.levels
+        )
         if with_row_number:
             raws.append(f"{self.scan.row_number} AS _row")
         raws.extend(f"{identifier(name)} AS d{i}" for i, name in enumerate(delivered))
@@ -62,15 +66,15 @@ class TypedRows:
     def is_odd(self) -> str:
         """Cheaper, and true for each row that fails by what no profile shows, and for some that are sound."""
         profiled = {column.name for column in self.profiled}
-        unprofiled = (rule.condition for rule in self.rules if rule.cell.name not in profiled)
-        return _any_of(*(cell.is_odd for cell in self.cells if cell.is_odd), *unprofiled)
+        unseen = (rule.condition for rule in self.rules if not rule.is_ruled_out or rule.cell.name not in profiled)
+        return _any_of(*(cell.is_odd for cell in self.cells if cell.is_odd), *unseen)
 
     def are_shown_valid_by(self, profile: Profile) -> bool:
         """Given that no row is odd."""
         return all(
             rule.is_ruled_out(profile.columns[rule.cell.name])
             for rule in self.rules
-            if rule.cell.name in profile.columns
+            if rule.is_ruled_out and rule.cell.name in profile.columns
         )
 
     def first_failure(self, cell: Cell) -> str:

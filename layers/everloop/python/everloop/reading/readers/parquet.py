@@ -50,9 +50,7 @@ def _refuse_long_texts(database: duckdb.DuckDBPyConnection, path: Path, limits: 
     if not texts:
         return
     # BLOB has no strlen; octet_length would not take VARCHAR.
-    lengths = [
-        f"{'strlen' if types[name] == 'VARCHAR' else 'octet_length'}({identifier(name)})::HUGEINT" for name in texts
-    ]
+    lengths = [f"{'strlen' if types[name] == 'VARCHAR' else 'octet_length'}({identifier(name)})" for name in texts]
     looked_for = ", ".join(f"coalesce(max({length}), 0), coalesce(sum({length}), 0)" for length in lengths)
     [found] = database.execute(f"SELECT {looked_for} FROM read_parquet({path_literal(path)})").fetchall()
     for name, longest in zip(texts, found[::2], strict=True):

@@ -10,5 +10,6 @@ class Failure(NamedTuple):
     condition: str
     """SQL, true for a value that fails."""
     expected: str
-    is_ruled_out: Callable[[ColumnProfile], bool]
-    """Whether a column's profile shows that no value of it fails; then nobody has to look at each."""
+    is_ruled_out: Callable[[ColumnProfile], bool] | None
+    """Whether a column's profile shows that no value of it fails; then nobody has to look at each. None: it never shows
+    that, and each value is looked at."""
