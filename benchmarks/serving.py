@@ -26,6 +26,7 @@ from everloop.training.encoding import CategoryEncoder
 from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.search import fit
 from tests.fakes import FixedClock, InMemoryObjectStore, InMemoryQueue
+from tests.histories import no_history
 
 NUMBERS = [f"x{index}" for index in range(18)]
 TEXTS = ["plan", "region"]
@@ -103,7 +104,7 @@ def _service(model: bytes) -> PredictionService:
     registry.change_aliases(
         "bench", lambda aliases: promote(aliases, version, at=clock.now(), reason="benchmark", by="benchmark")
     )
-    predictor = Predictor(registry, clock, aliases_max_age=timedelta(seconds=1))
+    predictor = Predictor(registry, no_history(clock), clock, aliases_max_age=timedelta(seconds=1))
     return PredictionService(predictor, InMemoryQueue(), clock, next_id=lambda: new_id(clock.now()))
 
 

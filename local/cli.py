@@ -11,6 +11,7 @@ from local.commands import cloud, data, models, traffic
 from local.commands.datasets import datasets
 from local.commands.demo import demo
 from local.commands.new import new
+from local.commands.runs import runs
 from local.console import stderr
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Continuous machine learning, serverless.")
@@ -26,7 +27,7 @@ for command in (
     datasets,
     models.check,
     models.train,
-    models.run,
+    runs,
     models.models,
     models.versions,
     models.card,

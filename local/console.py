@@ -3,11 +3,12 @@
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,6 +21,11 @@ PIPED_WIDTH = 240
 
 stdout = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 stderr = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+_GAP = 2
+"""Blanks between two columns."""
+_NARROWEST = 4
+"""Characters of a column; in fewer nobody reads a folded text."""
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MODEL_NAME_LENGTH = 63
@@ -65,21 +71,45 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Numbers stand right, everything else left."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None, ids: Collection[str] = ()
+) -> None:
+    """Numbers stand right, everything else left; in a narrow window `ids` and numbers stay whole, and texts fold."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    cells = [list(row) for row in rows]
-    for place, column in enumerate(columns):
-        is_number = all(isinstance(row[place], int | float) for row in cells if row[place] is not None)
-        table.add_column(escape(column), justify="right" if is_number and cells else "left")
-    for row in cells:
-        table.add_row(*(_cell(value) for value in row))
+    given = [list(row) for row in rows]
+    shown = [[_shown(value) for value in row] for row in given]
+    places = range(len(columns))
+    numbers = [bool(given) and all(isinstance(row[place], int | float | None) for row in given) for place in places]
+    widest = [max((cell_len(row[place]) for row in shown), default=0) for place in places]
+    wanted = [max(cell_len(columns[place]), widest[place]) for place in places]
+    kept = [widest[place] if numbers[place] or columns[place] in ids else 0 for place in places]
+    widths = _fitted(wanted, kept, stdout.width - _GAP * (len(columns) - 1))
+    for place in places:
+        justify: Literal["left", "right"] = "right" if numbers[place] else "left"
+        width = widths[place]  # as a minimum, since rich would cut below a mere `width`
+        table.add_column(escape(columns[place]), justify=justify, overflow="fold", min_width=width, max_width=width)
+    for row in shown:
+        table.add_row(*map(escape, row))
     stdout.print(table)
 
 
-def _cell(value: Any) -> str:
+def _fitted(wanted: Sequence[int], kept: Sequence[int], available: int) -> list[int]:
+    """The widest columns give way first, each down to what it keeps; where that is too little, lines are too long.
+
+    >>> _fitted([16, 30, 8], kept=[16, 0, 0], available=40), _fitted([16, 30, 8], kept=[16, 0, 6], available=20)
+    ([16, 16, 8], [16, 4, 6])
+    """
+    least = [min(width, max(keep, _NARROWEST)) for width, keep in zip(wanted, kept, strict=True)]
+    widths = [max(low, min(width, available)) for width, low in zip(wanted, least, strict=True)]
+    while sum(widths) > available and widths != least:
+        place = max(range(len(widths)), key=lambda place: (widths[place] > least[place], widths[place]))
+        widths[place] -= 1
+    return widths
+
+
+def _shown(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else escape(str(value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

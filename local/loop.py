@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport
+from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport, batch_key
 from everloop.ids import sha256_of
 from local.api import Answer, Api
 from local.cloud.environment import SCHEDULED_TIME
@@ -46,7 +46,7 @@ class Loop:
 
     def wait_for_report(self, model: str, batch_id: str, timeout_s: float = 300) -> BatchReport:
         """The report by the present definition: a file refused unread by an older one is looked at again."""
-        present = self._definition_hash(model)
+        present = self.definition_hash(model)
 
         def look() -> BatchReport | None:
             report = self.report(model, batch_id)
@@ -62,6 +62,10 @@ class Loop:
         reports = [BatchReport.model_validate_json(body) for body in bodies]
         return sorted(reports, key=lambda report: (report.received_at, report.batch_id))
 
+    def download_rows(self, model: str, batch_id: str, path: Path) -> None:
+        """The accepted rows."""
+        self._s3.download_file(self._lake, batch_key(model, batch_id), str(path))
+
     def download_quarantine(self, model: str, batch_id: str, path: Path) -> bool:
         """False when no row of the batch was quarantined."""
         if self._read(key := f"quarantine/{model}/{batch_id}.parquet") is None:
@@ -74,7 +78,7 @@ class Loop:
 
         Raises ApiError where that is of no use, or no longer possible.
         """
-        if candidate.judged_by == self._definition_hash(model):
+        if candidate.judged_by == self.definition_hash(model):
             raise ApiError("judged by this very definition; change it and deploy, then replay")
         if candidate.is_file:
             return self._announce_again(candidate.report)
@@ -85,23 +89,30 @@ class Loop:
             Key=f"uploads/{model}/replays/{batch_id}.parquet",
             CopySource={"Bucket": self._lake, "Key": key},
         )
-        sha256 = hashlib.sha256()
-        for chunk in self._s3.get_object(Bucket=self._lake, Key=key)["Body"].iter_chunks(HASHED_BYTES):
-            sha256.update(chunk)
-        return sha256.hexdigest()[:BATCH_ID_DIGITS]
+        return self._batch_id_of_object(self._lake, key)
 
     def _announce_again(self, report: BatchReport) -> str:
         """Copy the object onto itself, which tells ingestion of it as of a new one."""
         source = report.source
         place = {"Bucket": source.bucket, "Key": source.key}
         try:
-            present = self._s3.head_object(**place).get("VersionId")
+            present = self._s3.head_object(**place)
         except self._s3.exceptions.ClientError as error:
             raise ApiError("no longer to be read there; upload it again") from error
-        if source.version_id not in (None, present):
+        # The same bytes uploaded again are another version of the object, and the same file.
+        if source.version_id not in (None, present.get("VersionId")) and (
+            present["ContentLength"] != source.size_bytes
+            or self._batch_id_of_object(source.bucket, source.key) != report.batch_id
+        ):
             raise ApiError("another file lies there by now; upload it again")
         self._s3.copy_object(**place, CopySource=place, MetadataDirective="REPLACE")
         return report.batch_id
+
+    def _batch_id_of_object(self, bucket: str, key: str) -> str:
+        sha256 = hashlib.sha256()
+        for chunk in self._s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(HASHED_BYTES):
+            sha256.update(chunk)
+        return sha256.hexdigest()[:BATCH_ID_DIGITS]
 
     def datasets(self, model: str) -> list[dict[str, Any]]:
         """Dataset versions, oldest first."""
@@ -141,14 +152,41 @@ class Loop:
         report: dict[str, Any] | None = None if answer.status == 404 else _checked(answer).json()
         return report
 
+    def runs(self, model: str) -> list[dict[str, Any]]:
+        """The ended runs, oldest first, as they compare."""
+        listed: list[dict[str, Any]] = self.call("GET", f"/models/{quote(model, safe='')}/runs")["runs"]
+        return listed
+
     def ended_run(self, model: str, run_id: str) -> dict[str, Any]:
         """The report of a run that has ended; raises ApiError if there is none (yet)."""
         report: dict[str, Any] = self.call("GET", _run_path(model, run_id))
         return report
 
-    def wait_for_run(self, model: str, run_id: str, timeout_s: float = 1800) -> dict[str, Any]:
-        what, command = f"training run {run_id}", f"everloop run {model} {run_id}"
-        return wait_for(lambda: self.run(model, run_id), what, timeout_s, see=command)
+    def wait_for_run(
+        self, model: str, run_id: str, timeout_s: float = 1800, *, meanwhile: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
+        """`meanwhile` is called again and again while the run goes on."""
+
+        def look() -> dict[str, Any] | None:
+            if meanwhile:
+                meanwhile()
+            return self.run(model, run_id)
+
+        return wait_for(look, f"training run {run_id}", timeout_s, see=f"everloop runs {model} {run_id}")
+
+    def work_files(self, model: str, run_id: str) -> list[str]:
+        """Names of the intermediate files of a run."""
+        folder = f"work/{model}/{run_id}/"
+        return [key.removeprefix(folder) for key in self._keys(folder)]
+
+    def work_file(self, model: str, run_id: str, name: str) -> Any:
+        """One of them, which is JSON."""
+        return json.loads(self._s3_body(f"work/{model}/{run_id}/{name}"))
+
+    def champion_at(self, model: str, moment: str) -> dict[str, Any]:
+        """Who answered at a moment, by which change, and until when."""
+        shown: dict[str, Any] = self.call("GET", f"/models/{model}/history?{urlencode({'at': moment})}")
+        return shown
 
     def card(self, model: str, version: int) -> str:
         return _checked(self.api.call("GET", f"/models/{model}/versions/{version}/card")).text
@@ -202,7 +240,8 @@ class Loop:
 
     # The lake
 
-    def _definition_hash(self, model: str) -> str:
+    def definition_hash(self, model: str) -> str:
+        """Of the definition that is deployed."""
         return str(self.call("GET", f"/models/{model}")["definition_hash"])
 
     def _must_be_deployed(self, model: str) -> None:

@@ -1,14 +1,14 @@
 """In-memory stand-ins for the ports; tests/contract proves that they behave as the adapters do."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
 from everloop.errors import ObjectNotFoundError, PreconditionFailedError
-from everloop.ports import StoredObject
+from everloop.ports import Clock, StoredObject
 
 
 class InMemoryObjectStore:
@@ -80,6 +80,32 @@ class InMemoryQueue:
 
     def send(self, body: str) -> None:
         self.messages.append(body)
+
+
+class StoredItem(NamedTuple):
+    body: bytes
+    sequence: int
+    expires_at: datetime
+
+
+class InMemoryItemTable:
+    def __init__(self, clock: Clock) -> None:
+        self.items: dict[str, StoredItem] = {}
+        self._clock = clock
+        self._lock = Lock()
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        now = self._clock.now()
+        found = {key: item for key in keys if (item := self.items.get(key))}
+        return {key: item.body for key, item in found.items() if now < item.expires_at}
+
+    def put(self, key: str, body: bytes, *, sequence: int, expires_at: datetime) -> bool:
+        with self._lock:
+            present = self.items.get(key)
+            if present and present.sequence > sequence:
+                return False
+            self.items[key] = StoredItem(body, sequence, expires_at)
+            return True
 
 
 class FixedClock:

@@ -12,21 +12,30 @@ import duckdb
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
 from everloop.stores.batches import BatchStore
+from everloop.stores.history import BUILT
 from everloop.stores.registry import ModelRegistry
 from tests.samples import NOW
 
 MODEL = "pump-failure"
-LAKE, MODELS = "everloop-lake", "everloop-models"
+LANDING, LAKE, MODELS = "everloop-landing", "everloop-lake", "everloop-models"
 BUS = "everloop"
+HISTORY = "everloop-history"
 
 
 class Plant:
     def __init__(self) -> None:
         s3 = boto3.client("s3")
-        for bucket in (LAKE, MODELS):
+        for bucket in (LANDING, LAKE, MODELS):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        self.lake, self.models = S3ObjectStore(LAKE), S3ObjectStore(MODELS)
+        self.landing, self.lake, self.models = S3ObjectStore(LANDING), S3ObjectStore(LAKE), S3ObjectStore(MODELS)
         self.registry = ModelRegistry(self.models)
+        self._dynamodb = boto3.client("dynamodb")
+        self._dynamodb.create_table(
+            TableName=HISTORY,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         self._sqs = boto3.client("sqs")
         self.predictions_url = self._sqs.create_queue(QueueName="predictions")["QueueUrl"]
         self._events_url = self._sqs.create_queue(QueueName="events")["QueueUrl"]
@@ -40,10 +49,12 @@ class Plant:
     @property
     def environment(self) -> dict[str, str]:
         return {
+            "EVERLOOP_LANDING_BUCKET": LANDING,
             "EVERLOOP_LAKE_BUCKET": LAKE,
             "EVERLOOP_MODELS_BUCKET": MODELS,
             "EVERLOOP_EVENT_BUS": BUS,
             "EVERLOOP_PREDICTION_QUEUE_URL": self.predictions_url,
+            "EVERLOOP_HISTORY_TABLE": HISTORY,
         }
 
     def events(self) -> list[dict[str, Any]]:
@@ -53,6 +64,11 @@ class Plant:
     def messages(self) -> list[str]:
         """What was queued for the log since the last call."""
         return self._drain(self.predictions_url)
+
+    def histories(self) -> dict[str, dict[str, Any]]:
+        """The items of the table, by their keys, without the marks of what is built."""
+        items = {item["pk"]["S"]: item for item in self._dynamodb.scan(TableName=HISTORY)["Items"]}
+        return {key: item for key, item in items.items() if not key.endswith(f"/{BUILT}")}
 
     def _drain(self, url: str) -> list[str]:
         bodies = []

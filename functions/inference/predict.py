@@ -6,14 +6,17 @@ from typing import Any
 
 from everloop.adapters.api_gateway import api_handler, json_body, path_parameter, respond
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.dynamodb_table import DynamoDbTable
 from everloop.adapters.observability import count, logger
 from everloop.adapters.s3_objects import HURRIED, S3ObjectStore
 from everloop.adapters.sqs_queue import SqsQueue
 from everloop.adapters.system_clock import SystemClock
 from everloop.ids import new_id
+from everloop.inference.history import HistoryLookup
 from everloop.inference.predictor import Predictor
 from everloop.inference.service import PredictionService
 from everloop.settings import PredictSettings
+from everloop.stores.history import HistoryStore
 from everloop.stores.registry import ModelRegistry
 
 
@@ -24,6 +27,7 @@ def service() -> PredictionService:
     return PredictionService(
         predictor=Predictor(
             ModelRegistry(S3ObjectStore(settings.models_bucket, config=HURRIED)),
+            HistoryLookup(HistoryStore(DynamoDbTable(settings.history_table, clock, config=HURRIED)), clock),
             clock,
             aliases_max_age=timedelta(seconds=settings.aliases_max_age_s),
         ),
@@ -39,6 +43,8 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
     version = event["pathParameters"].get("version")
     reply = service().answer(definition, json_body(event), pinned_version=version)
     count("Predictions", len(reply.body["predictions"]), model=definition.name)
+    if definition.history:
+        count("HistoryMisses", reply.history_misses, model=definition.name)
     for failure in reply.failures:
         logger.error("a version could not answer", extra={"model": definition.name, "reason": str(failure)})
         count(type(failure).__name__, model=definition.name)

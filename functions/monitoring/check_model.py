@@ -11,6 +11,7 @@ from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
 from everloop.monitoring.check import ModelChecker
 from everloop.settings import CheckModelSettings
+from everloop.stores.batches import BatchStore
 from everloop.stores.checks import CheckStore
 from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import ModelRegistry
@@ -22,6 +23,7 @@ def checker() -> ModelChecker:
     lake = S3ObjectStore(settings.lake_bucket)
     return ModelChecker(
         registry=ModelRegistry(S3ObjectStore(settings.models_bucket)),
+        batches=BatchStore(lake),
         log=PredictionLog(lake),
         checks=CheckStore(lake),
         events=EventBridgeBus(settings.event_bus, SystemClock()),
@@ -34,5 +36,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     check = checker().check(definition, datetime.fromisoformat(event["scheduled_time"]))
     logger.info("checked", extra={"model": check.model, "verdict": check.verdict, "reasons": check.reasons})
     count("DriftedColumns", len(check.drifted_columns), model=check.model)
+    if check.history_skew:
+        count("HistorySkewed", check.history_skew.different, model=check.model)
     count(f"Verdict-{check.verdict}", model=check.model)
     return check.model_dump(mode="json")

@@ -44,6 +44,13 @@ def _datasets(event: Event) -> dict[str, Any]:
     return views().datasets.planned(definition, query.get("as_of"), query.get("known_at"))
 
 
+def _history(event: Event) -> dict[str, Any]:
+    """The whole history, or, asked for a moment, who was champion then."""
+    at = (event.get("queryStringParameters") or {}).get("at")
+    models = views().models
+    return models.history(_model(event)) if at is None else models.champion_at(_model(event), at)
+
+
 ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
     "/models": lambda _: respond({"models": [views().models.model(load_definition(name)) for name in known_models()]}),
     "/models/{model}": lambda event: respond(views().models.model(load_definition(_model(event)))),
@@ -61,8 +68,9 @@ ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
     "/models/{model}/datasets/{version}/diff/{other}": lambda event: respond(
         views().datasets.diff(_model(event), path_parameter(event, "version"), path_parameter(event, "other"))
     ),
-    "/models/{model}/history": lambda event: respond(views().models.history(_model(event))),
+    "/models/{model}/history": lambda event: respond(_history(event)),
     "/models/{model}/monitoring": lambda event: respond(views().models.monitoring(_model(event))),
+    "/models/{model}/runs": lambda event: respond(views().models.runs(_model(event))),
     "/models/{model}/runs/{run_id}": lambda event: respond(
         views().models.run(_model(event), path_parameter(event, "run_id"))
     ),

@@ -21,7 +21,14 @@ def parts() -> tuple[ModelRegistry, EventBridgeBus, SystemClock]:
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     registry, events, clock = parts()
-    report = finish_run(event["state"], event["status"], registry=registry, events=events, clock=clock)
+    report = finish_run(
+        event["state"],
+        event["status"],
+        registry=registry,
+        events=events,
+        clock=clock,
+        started_at=event.get("started_at"),  # unknown to a run that began before this was deployed
+    )
     logger.info("training run ended", extra={"model": report.model, "status": report.status, "reason": report.reason})
     count(f"TrainingRun{report.status.capitalize()}", model=report.model)
     return {"status": report.status, "version": report.version}

@@ -33,4 +33,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         definition,
     )
     work.write_all(candidate.to_files())
-    return {"algorithm": candidate.algorithm, "parity_difference": candidate.parity_difference}
+    return {
+        "trial": best["trial"],
+        "algorithm": candidate.algorithm,
+        "parity_difference": candidate.parity_difference,
+    }

@@ -1,5 +1,6 @@
 """Gather the accepted rows of the training window into typed arrays, and compile the features."""
 
+import json
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -12,13 +13,17 @@ from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.datasets import DatasetStatistics, build_manifest
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
+from everloop.features.history.compile import compile_history
+from everloop.features.history.events import EVENTS_TABLE, create_events
+from everloop.features.history.offline import add_history
+from everloop.reading.accepted import download_rows
 from everloop.settings import PrepareDatasetSettings
 from everloop.sql import open_database
 from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
 from everloop.stores.work import WorkStore
 from everloop.training.dataset import prepare, profile_columns, propose_centres, read_columns, reference_profile
-from everloop.training.rows import create_rows, verify_rows
+from everloop.training.rows import ROWS_TABLE, create_rows
 from everloop.training.search import plan_trials
 
 
@@ -35,11 +40,12 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     batches = BatchStore(lake())
     selection, manifest = build_manifest(definition, batches.reports(request.model), as_of=request.as_of)
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
-        files = [Path(folder) / f"{number:06}.parquet" for number in range(len(manifest.batches))]
-        for batch, path in zip(manifest.batches, files, strict=True):
-            batches.download_rows(request.model, batch.batch_id, path)
-            verify_rows(batch, path)
+        files = download_rows(batches, request.model, manifest.batches, Path(folder))
         totals = create_rows(connection, definition, selection, files)
+        if definition.history:
+            history = compile_history(definition)
+            create_events(connection, definition, history, files, before=selection.as_of)
+            add_history(connection, definition, history, rows=ROWS_TABLE, events=EVENTS_TABLE)
         columns = read_columns(connection, definition, compiled)
         centres = batches.fix_centres(request.model, definition.hash, propose=lambda: propose_centres(columns))
         profile = profile_columns(columns, centres)
@@ -52,4 +58,6 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     work.write("profile.json", reference_profile(profile, compiled).to_json())
     work.write("request.json", request.model_dump_json().encode())
     work.write("dataset.npz", dataset.to_npz())
-    return {"dataset_version": version, "rows": totals.rows, "trials": plan_trials(definition)}
+    trials = plan_trials(definition)
+    work.write("plan.json", json.dumps(trials).encode())  # for whoever watches the run
+    return {"dataset_version": version, "rows": totals.rows, "trials": trials}

@@ -2,7 +2,7 @@
 
 from aws_cdk import Duration, Stack
 from aws_cdk.aws_apigateway import RestApi
-from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, IMetric, TreatMissingData
+from aws_cdk.aws_cloudwatch import Alarm, ComparisonOperator, IMetric, Metric, TreatMissingData
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
 from aws_cdk.aws_kms import Key
@@ -11,7 +11,7 @@ from aws_cdk.aws_stepfunctions import StateMachine
 from constructs import Construct
 
 from infra.config import Config
-from infra.constructs.python_function import PythonFunction
+from infra.constructs.python_function import METRICS_NAMESPACE, PythonFunction
 from infra.constructs.work_queue import DeadLetterQueue
 
 PERIOD = Duration.minutes(5)
@@ -85,6 +85,31 @@ class Alarms(Construct):
             f"The slowest twentieth of predictions took longer than {slo_ms:g} ms, the tightest latency_slo_ms.",
             evaluation_periods=3,
         )
+
+    def on_wrong_history(self, *models: str) -> None:
+        """By what check_model and materialize_history count."""
+        told = {
+            "HistorySkewed": (
+                "check_model",
+                "Predictions of {} were made with other history than training would: rows arrive later than the delay"
+                " that is declared (docs/operations.md).",
+            ),
+            "HistoryTooLarge": (
+                "materialize_history",
+                "More happened to some entities of {} than can be kept, so their history is null: declare shorter"
+                " windows (docs/operations.md).",
+            ),
+        }
+        for name, (service, what) in told.items():
+            for model in models:
+                metric = Metric(
+                    namespace=METRICS_NAMESPACE,
+                    metric_name=name,
+                    dimensions_map={"model": model, "service": service},
+                    period=PERIOD,
+                    statistic="Sum",
+                )
+                self._above(0, metric, f"{name}-{model}", what.format(model))
 
     def _above(
         self, threshold: float, metric: IMetric, construct_id: str, description: str, *, evaluation_periods: int = 1

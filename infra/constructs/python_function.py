@@ -16,6 +16,7 @@ from infra.constructs.layers import RUNTIME
 from infra.constructs.statements import receive_messages
 from infra.constructs.work_queue import DeadLetterQueue, WorkQueue
 
+METRICS_NAMESPACE = "Everloop"
 LOG_RETENTION = RetentionDays.THREE_MONTHS
 
 
@@ -70,7 +71,7 @@ class PythonFunction(Function):
             environment={
                 **settings.to_env(),
                 "POWERTOOLS_SERVICE_NAME": module,
-                "POWERTOOLS_METRICS_NAMESPACE": "Everloop",
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
         )

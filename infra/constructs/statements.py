@@ -1,5 +1,6 @@
 """IAM statements, one per intent; every action and every prefix is written out where it is granted."""
 
+from aws_cdk.aws_dynamodb import ITable
 from aws_cdk.aws_events import IEventBus
 from aws_cdk.aws_iam import PolicyStatement
 from aws_cdk.aws_s3 import IBucket
@@ -23,6 +24,14 @@ def list_keys(bucket: IBucket) -> PolicyStatement:
     s3:prefix counts as without, because reading one object carries no prefix.
     """
     return PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
+
+
+def read_items(table: ITable) -> PolicyStatement:
+    return PolicyStatement(actions=["dynamodb:BatchGetItem"], resources=[table.table_arn])
+
+
+def write_items(table: ITable) -> PolicyStatement:
+    return PolicyStatement(actions=["dynamodb:PutItem"], resources=[table.table_arn])
 
 
 def publish_events(bus: IEventBus) -> PolicyStatement:

@@ -176,7 +176,8 @@ class TrainingWorkflow(Construct):
 
         A run that failed keeps its first error, even when its report fails, too.
         """
-        request = {**RUN, "status": status, "state": JsonPath.entire_payload}
+        started_at = JsonPath.string_at("$$.Execution.StartTime")
+        request = {**RUN, "status": status, "started_at": started_at, "state": JsonPath.entire_payload}
         task = self._task(f"Finish{status.title()}", self._finish_run, request, JsonPath.DISCARD)
         task.add_catch(self._failed, errors=["States.ALL"], result_path=error_path)
         return task

@@ -71,7 +71,7 @@ class MonitoringStack(Stack):
             memory_size_mib=3008,
             timeout_s=300,
             access=[
-                read_objects(lake, "predictions/*", "outcomes/*", "checks/*"),
+                read_objects(lake, "predictions/*", "outcomes/*", "checks/*", "batches/*", "reports/*"),
                 write_objects(lake, "checks/*"),
                 list_keys(lake),
                 read_objects(models, "*"),
@@ -99,6 +99,7 @@ class MonitoringStack(Stack):
             serving.predict,
             slo_ms=min((each.serving.latency_slo_ms for each in config.definitions), default=100),
         )
+        self.alarms.on_wrong_history(*(each.name for each in config.definitions if each.history))
         Overview(
             self,
             "Overview",

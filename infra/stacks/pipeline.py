@@ -1,10 +1,10 @@
-"""From a file to a model: ingest, validate, and the training workflow."""
+"""From a file to a model: ingest, validate, keep histories, and the training workflow."""
 
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk.aws_events import EventPattern, Rule, RuleTargetInput
-from aws_cdk.aws_events_targets import SfnStateMachine
+from aws_cdk.aws_events_targets import SfnStateMachine, SqsQueue
 from constructs import Construct
 
 from everloop.settings import (
@@ -12,6 +12,7 @@ from everloop.settings import (
     FinishRunSettings,
     FitCandidateSettings,
     IngestUploadSettings,
+    MaterializeHistorySettings,
     PrepareDatasetSettings,
     RegisterVersionSettings,
     RunTrialSettings,
@@ -21,9 +22,16 @@ from everloop.settings import (
 from infra.config import Config
 from infra.constructs.layers import Layers
 from infra.constructs.python_function import PythonFunction
-from infra.constructs.statements import list_keys, publish_events, read_objects, write_objects
+from infra.constructs.statements import (
+    list_keys,
+    publish_events,
+    read_items,
+    read_objects,
+    write_items,
+    write_objects,
+)
 from infra.constructs.training_workflow import TrainingWorkflow
-from infra.constructs.work_queue import DeadLetterQueue
+from infra.constructs.work_queue import DeadLetterQueue, WorkQueue
 from infra.stacks.storage import INGEST_TIMEOUT_S, VALIDATE_TIMEOUT_S, StorageStack
 
 SCRATCH_MIB = 4096
@@ -32,8 +40,14 @@ SCRATCH_MIB = 4096
 MAX_FILES_AT_ONCE = 10
 """A flood of uploads must not take the account's concurrency away from predictions."""
 
-REQUEST_MAX_AGE = Duration.hours(1)
-"""Custom buses retry for 5 minutes by default: too short for a throttled StartExecution."""
+EVENT_MAX_AGE = Duration.hours(1)
+EVENT_RETRIES = 20
+"""Custom buses retry 5 times in 5 minutes by default: too few for a throttled StartExecution."""
+
+MATERIALIZE_TIMEOUT_S = 900
+BATCHES_PER_LOOK = 10
+BATCH_DELAY_S = 5
+"""Batches gathered, and seconds waited for them: those of one model are brought in by one look at the lake."""
 
 
 class PipelineStack(Stack):
@@ -87,6 +101,45 @@ class PipelineStack(Stack):
             ],
         )
         self.validate_batch.consume(storage.staged, batch_size=1, concurrency=MAX_FILES_AT_ONCE)
+
+        self.history_events = WorkQueue(self, "HistoryEvents", config=config, consumer_timeout_s=MATERIALIZE_TIMEOUT_S)
+        self.materialize_history = PythonFunction(
+            self,
+            "MaterializeHistory",
+            config=config,
+            stage="materialization",
+            module="materialize_history",
+            settings=MaterializeHistorySettings(lake_bucket=lake.bucket_name, history_table=storage.history.table_name),
+            layers=layers.data,
+            memory_size_mib=3008,
+            timeout_s=MATERIALIZE_TIMEOUT_S,
+            scratch_mib=SCRATCH_MIB,
+            access=[
+                read_objects(lake, "batches/*", "reports/*"),
+                list_keys(lake),
+                read_items(storage.history),
+                write_items(storage.history),
+            ],
+        )
+        self.materialize_history.consume(
+            self.history_events, batch_size=BATCHES_PER_LOOK, window_s=BATCH_DELAY_S, concurrency=MAX_FILES_AT_ONCE
+        )
+        Rule(
+            self,
+            "HistoryChanged",
+            description="Accepted rows become history; a training request builds what was declared since",
+            event_bus=bus,
+            event_pattern=EventPattern(source=["everloop"], detail_type=["batch.accepted", "training.requested"]),
+            targets=[
+                SqsQueue(
+                    self.history_events,
+                    message=RuleTargetInput.from_event_path("$.detail"),
+                    retry_attempts=EVENT_RETRIES,
+                    max_event_age=EVENT_MAX_AGE,
+                    dead_letter_queue=self.history_events.dead_letters,
+                )
+            ],
+        )
 
         self.prepare_dataset = PythonFunction(
             self,
@@ -227,8 +280,8 @@ class PipelineStack(Stack):
                 SfnStateMachine(
                     self.training.state_machine,
                     input=RuleTargetInput.from_event_path("$.detail.data"),
-                    retry_attempts=20,
-                    max_event_age=REQUEST_MAX_AGE,
+                    retry_attempts=EVENT_RETRIES,
+                    max_event_age=EVENT_MAX_AGE,
                     dead_letter_queue=self.lost_requests,
                 )
             ],
@@ -237,6 +290,7 @@ class PipelineStack(Stack):
         self.functions = [
             self.ingest_upload,
             self.validate_batch,
+            self.materialize_history,
             self.prepare_dataset,
             self.run_trial,
             self.fit_candidate,
@@ -245,6 +299,11 @@ class PipelineStack(Stack):
             self.set_alias,
             self.finish_run,
         ]
-        self.dead_letters = [storage.uploads.dead_letters, storage.staged.dead_letters, self.lost_requests]
+        self.dead_letters = [
+            storage.uploads.dead_letters,
+            storage.staged.dead_letters,
+            self.history_events.dead_letters,
+            self.lost_requests,
+        ]
 
         CfnOutput(self, "TrainingStateMachineArn", value=self.training.state_machine.state_machine_arn)

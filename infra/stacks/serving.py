@@ -1,4 +1,4 @@
-"""Answers over HTTPS: predictions and outcomes for key holders, the registry for operators."""
+"""Answers over HTTPS: predictions, outcomes and events for key holders, the registry for operators."""
 
 from typing import Any
 
@@ -9,13 +9,21 @@ from everloop.settings import (
     OperateModelsSettings,
     PredictSettings,
     ReadModelsSettings,
+    RecordEventsSettings,
     RecordOutcomeSettings,
 )
 from infra.config import Config
 from infra.constructs.http_api import HttpApi
 from infra.constructs.layers import Layers
 from infra.constructs.python_function import PythonFunction
-from infra.constructs.statements import list_keys, publish_events, read_objects, send_messages, write_objects
+from infra.constructs.statements import (
+    list_keys,
+    publish_events,
+    read_items,
+    read_objects,
+    send_messages,
+    write_objects,
+)
 from infra.constructs.work_queue import WorkQueue
 from infra.stacks.storage import StorageStack
 
@@ -40,7 +48,11 @@ class ServingStack(Stack):
             config=config,
             stage="inference",
             module="predict",
-            settings=PredictSettings(models_bucket=models.bucket_name, prediction_queue_url=self.predictions.queue_url),
+            settings=PredictSettings(
+                models_bucket=models.bucket_name,
+                prediction_queue_url=self.predictions.queue_url,
+                history_table=storage.history.table_name,
+            ),
             layers=layers.serving,
             memory_size_mib=1024,
             timeout_s=API_TIMEOUT_S,
@@ -48,6 +60,7 @@ class ServingStack(Stack):
             access=[
                 read_objects(models, "*/versions/*", "*/aliases.json"),
                 list_keys(models),
+                read_items(storage.history),
                 send_messages(self.predictions),
             ],
         )
@@ -62,6 +75,18 @@ class ServingStack(Stack):
             memory_size_mib=512,
             timeout_s=API_TIMEOUT_S,
             access=[send_messages(self.predictions)],
+        )
+        self.record_events = PythonFunction(
+            self,
+            "RecordEvents",
+            config=config,
+            stage="ingestion",
+            module="record_events",
+            settings=RecordEventsSettings(landing_bucket=storage.landing.bucket_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=API_TIMEOUT_S,
+            access=[write_objects(storage.landing, "uploads/*/events-*.jsonl")],
         )
         self.read_models = PythonFunction(
             self,
@@ -105,6 +130,7 @@ class ServingStack(Stack):
             "POST /models/{model}/versions/{version}/predictions",
         )
         self.api.for_key_holders(self.record_outcome, "POST /models/{model}/outcomes")
+        self.api.for_key_holders(self.record_events, "POST /models/{model}/events")
         self.api.for_operators(
             self.read_models,
             "GET /models",
@@ -117,6 +143,7 @@ class ServingStack(Stack):
             "GET /models/{model}/datasets/{version}/diff/{other}",
             "GET /models/{model}/history",
             "GET /models/{model}/monitoring",
+            "GET /models/{model}/runs",
             "GET /models/{model}/runs/{run_id}",
         )
         self.api.for_operators(
@@ -126,7 +153,13 @@ class ServingStack(Stack):
             "POST /models/{model}/rollback",
         )
 
-        self.functions = [self.predict, self.record_outcome, self.read_models, self.operate_models]
+        self.functions = [
+            self.predict,
+            self.record_outcome,
+            self.record_events,
+            self.read_models,
+            self.operate_models,
+        ]
         self.dead_letters = [self.predictions.dead_letters]
 
         CfnOutput(self, "ApiId", value=self.api.rest.rest_api_id)

@@ -1,13 +1,15 @@
-"""Where everything lies: three buckets, the queues their objects arrive in, and the event bus."""
+"""Where everything lies: three buckets, the queues their objects arrive in, a table of histories, and the event bus."""
 
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table
 from aws_cdk.aws_events import EventBus
 from aws_cdk.aws_s3 import LifecycleRule
 from constructs import Construct
 
 from infra.config import Config
+from infra.constructs.findings import accept
 from infra.constructs.private_bucket import PrivateBucket
 from infra.constructs.work_queue import WorkQueue
 
@@ -48,6 +50,16 @@ class StorageStack(Stack):
         self.landing.notify(self.uploads, prefix="uploads/")
         self.lake.notify(self.staged, prefix="staged/", suffix=".rows")  # written last, after its description
 
+        self.history = Table(
+            self,
+            "History",
+            partition_key=Attribute(name="pk", type=AttributeType.STRING),
+            time_to_live_attribute="expires_at",
+            billing_mode=BillingMode.PAY_PER_REQUEST,
+            removal_policy=config.removal_policy,
+        )
+        accept(self.history, "DDB3", reason="Every item can be made anew from the accepted rows in the lake.")
+
         # NOTE: the bus gets a generated name like everything else, so that two deployments fit in one account; an
         # output and each function's settings carry it. Deleting a bus loses no data, so it is never retained.
         self.bus = EventBus(self, "Events", description="What happens in Everloop, as CloudEvents")
@@ -55,4 +67,5 @@ class StorageStack(Stack):
         CfnOutput(self, "LandingBucketName", value=self.landing.bucket_name)
         CfnOutput(self, "LakeBucketName", value=self.lake.bucket_name)
         CfnOutput(self, "ModelsBucketName", value=self.models.bucket_name)
+        CfnOutput(self, "HistoryTableName", value=self.history.table_name)
         CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)

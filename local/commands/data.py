@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from everloop.contracts.batches import BatchReport, BatchStatus
-from local.commands.reports import BATCH_COLUMNS, batch_cells, print_full, print_short, print_totals
+from local.commands.reports import (
+    BATCH_COLUMNS,
+    batch_cells,
+    is_older,
+    print_all_older,
+    print_full,
+    print_older,
+    print_short,
+    print_totals,
+)
 from local.console import AsJson, Name, announced, one_of, print_json, print_table, stdout
 from local.errors import ApiError
 from local.loop import Loop, batch_id_of
@@ -28,13 +37,18 @@ def upload(
     delivered_before = {path for path in files if loop.report(name, batch_id_of(path))}
     batches = [(path, loop.upload(name, path)) for path in files]
     reports = [(path, loop.wait_for_report(name, batch_id)) for path, batch_id in batches]
+    present = loop.definition_hash(name)
+    older = [report for _, report in reports if is_older(report, present)]
     if as_json:
-        print_json([report.model_dump(mode="json") for _, report in reports])
+        print_json([_document(report, present) for _, report in reports])
     else:
+        waiting = waiting_rows(loop.batches(name)) if older else {}
         for path, report in reports:
             print_short(report, name=path.name)
             if path in delivered_before:
                 stdout.print("  these very bytes were delivered before: one batch, counted once")
+            if report in older:
+                print_older(report, waiting=waiting.get(report.batch_id, 0))
     _exit_unless_accepted(report for _, report in reports)
 
 
@@ -44,24 +58,30 @@ def batches(
     as_json: AsJson = False,
 ) -> None:
     """List the files that were delivered, and what became of their rows."""
-    reports = Loop(Target.current()).batches(name)
+    loop = Loop(Target.current())
+    reports, present = loop.batches(name), loop.definition_hash(name)
     if batch:
         report = {report.batch_id: report for report in reports}[_batch_of(reports, name, batch)]
         if as_json:
-            print_json(report.model_dump(mode="json"))
+            print_json(_document(report, present))
         else:
-            print_full(report)
+            print_full(report, present=present)
         return
     if as_json:
-        print_json([report.model_dump(mode="json") for report in reports])
+        print_json([_document(report, present) for report in reports])
         return
-    print_table(BATCH_COLUMNS, [batch_cells(report) for report in reports])
+    print_table(BATCH_COLUMNS, [batch_cells(report) for report in reports], ids=["batch"])
     print_totals(reports)
+    print_all_older(reports, present=present)
+
+
+def _document(report: BatchReport, present: str) -> dict[str, Any]:
+    return {**report.model_dump(mode="json"), "judged_by_older_definition": is_older(report, present)}
 
 
 def quarantine(
     name: Name,
-    batch: Annotated[str | None, typer.Argument(help="A batch id; without it, every batch with problems.")] = None,
+    batch: Annotated[str | None, typer.Argument(help="A batch id; without it, every batch of which rows wait.")] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Let what waits be judged by the definition deployed now.")
     ] = False,
@@ -80,17 +100,29 @@ def quarantine(
     waiting = waiting_rows(every)
     rows = _quarantined_rows(loop, name, chosen, None if as_json else SHOWN_ROWS) if chosen else []
     if as_json:
-        problems = [{"batch_id": r.batch_id, **p.model_dump()} for r in reports for p in r.problems]
+        problems = [
+            {"batch_id": r.batch_id, "settled": r.batch_id not in waiting, **p.model_dump()}
+            for r in reports
+            for p in r.problems
+        ]
         print_json({"problems": problems, "waiting": waiting, "rows": rows})
         return
+    shown = [report for report in reports if chosen or report.batch_id in waiting]
     print_table(
         ["batch", "waiting", "reason", "column", "rows", "expected", "example"],
         [
             (r.batch_id, waiting.get(r.batch_id, 0), p.reason, p.column, p.rows, p.expected, p.example)
-            for r in reports
+            for r in shown
             for p in r.problems
         ],
+        ids=["batch"],
     )
+    if settled := len(reports) - len(shown):
+        stdout.print(
+            f"\nnot shown: {settled} settled batch{'es' if settled > 1 else ''}, whose rows a replay took over;"
+            f" `everloop quarantine {name} --json` has them",
+            markup=False,
+        )
     if waiting:
         stdout.print(
             f"\n{sum(waiting.values()):,} rows of {len(waiting)} batches wait. If the definition was wrong: mend it,"

@@ -1,7 +1,9 @@
 """Dataset versions: list them, look into one, compare two, or see what a training would learn from."""
 
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -33,7 +35,8 @@ def datasets(
     show: Callable[[Any], None]
     match words or []:
         case [] if as_of or known_at:
-            shown, show = loop.planned_dataset(name, as_of=as_of, known_at=known_at), _print_plan
+            plan = loop.planned_dataset(name, as_of=as_of, known_at=known_at)
+            shown, show = {**plan, "rows_in_window": _rows_in_window(loop, name, plan)}, _print_plan
         case _ if as_of or known_at:
             raise typer.BadParameter("--as-of and --known-at go with the model's name alone")
         case []:
@@ -68,6 +71,7 @@ def _print_list(listed: list[dict[str, Any]]) -> None:
             ]
             for dataset in listed
         ],
+        ids=["dataset version"],
     )
 
 
@@ -76,18 +80,66 @@ def _print_plan(plan: dict[str, Any]) -> None:
     known = f", by what was known at {plan['known_at']}" if plan["known_at"] else ""
     state = "which exists" if plan["exists"] else "which no training has made yet"
     stdout.print(f"as of {plan['as_of']}{known}: dataset version [bold]{plan['version']}[/], {state}")
-    _print_manifest(manifest)
+    _print_manifest(manifest, plan["rows_in_window"])
+    if plan["left_out"]:
+        print_table(
+            ["batch", "accepted rows", "why"],
+            [(batch["batch_id"], batch["rows"], batch["reason"]) for batch in plan["left_out"]],
+            title="\nleft out",
+            ids=["batch"],
+        )
 
 
-def _print_manifest(manifest: dict[str, Any]) -> None:
+def _rows_in_window(loop: Loop, name: str, plan: dict[str, Any]) -> dict[str, int]:
+    """Batch → its accepted rows within the cutoffs; only of batches that these divide are the rows themselves read."""
+    rows: dict[str, int] = {batch["batch_id"]: batch["rows"] for batch in plan["manifest"]["batches"]}
+    since, as_of = plan["manifest"]["since"], plan["as_of"]
+    with tempfile.TemporaryDirectory() as folder:
+        for batch_id in plan["divided"]:
+            path = Path(folder) / "rows.parquet"
+            loop.download_rows(name, batch_id, path)
+            rows[batch_id] = count_rows(path, plan["timestamp"], since=since, as_of=as_of)
+    return rows
+
+
+def count_rows(path: Path, timestamp: str, *, since: str | None, as_of: str) -> int:
+    """Those from `since` on and before `as_of`; none if they lack the column."""
+    from everloop.sql import fetch_number, identifier, open_database
+
+    given = {name: moment and _naive(moment) for name, moment in (("since", since), ("as_of", as_of))}
+    moment = f"try_cast({identifier(timestamp)} as timestamp)"
+    inside = f"{moment} < $as_of and ($since is null or {moment} >= $since)"
+    with open_database(path.parent) as database:
+        rows = database.read_parquet(str(path))
+        if timestamp.casefold() not in map(str.casefold, rows.columns):
+            return 0
+        return fetch_number(database.execute(f"select count(*) from rows where {inside}", given))
+
+
+def _naive(moment: str) -> datetime:
+    """In UTC, as rows hold it."""
+    return datetime.fromisoformat(moment).astimezone(UTC).replace(tzinfo=None)
+
+
+def _print_manifest(manifest: dict[str, Any], in_window: dict[str, int] | None = None) -> None:
     stdout.print(f"definition {manifest['definition_hash']}")
     for name in ("since", "as_of"):
         if manifest[name]:
             stdout.print(f"cut within a batch: {name.replace('_', ' ')} {manifest[name]}")
     stdout.print()
+    within = ["in the window"] if in_window is not None else []
     print_table(
-        ["batch", "accepted rows", "sha256"],
-        [(batch["batch_id"], batch["rows"], batch["sha256"]) for batch in manifest["batches"]],
+        ["batch", "accepted rows", *within, "sha256"],
+        [
+            (
+                batch["batch_id"],
+                batch["rows"],
+                *([in_window[batch["batch_id"]]] if in_window is not None else []),
+                batch["sha256"],
+            )
+            for batch in manifest["batches"]
+        ],
+        ids=["batch"],
     )
 
 
@@ -144,7 +196,6 @@ def _print_batches(batches: dict[str, Any]) -> None:
 
 def _diff_cells(column: dict[str, Any]) -> list[Any]:
     before, after, drift = column["from"], column["to"], column["drift"] or {}
-    effect = f"{drift['statistic']} {drift['effect']:.3f}" if drift else None
     return [
         "DRIFTED" if _has_drifted(column) else "",
         column["column"],
@@ -152,8 +203,8 @@ def _diff_cells(column: dict[str, Any]) -> list[Any]:
         _share(after),
         _values(before, column["type"]),
         _values(after, column["type"]),
-        effect,
-        drift.get("threshold"),
+        _effect(column) if drift else None,
+        None if _has_drifted_by_nulls(column) else drift.get("threshold"),
         f"{drift['p_value']:.2g}" if drift else None,
         drift.get("psi"),
     ]
@@ -161,6 +212,17 @@ def _diff_cells(column: dict[str, Any]) -> list[Any]:
 
 def _has_drifted(column: dict[str, Any]) -> bool:
     return bool(column["drift"] and column["drift"]["drifted"])
+
+
+def _has_drifted_by_nulls(column: dict[str, Any]) -> bool:
+    return _has_drifted(column) and column["drift"]["effect"] < column["drift"]["threshold"]
+
+
+def _effect(column: dict[str, Any]) -> str:
+    """Of the values; if those did not move, what became of the share of nulls, which then did."""
+    if _has_drifted_by_nulls(column):
+        return f"nulls {_share(column['from'])} → {_share(column['to'])}"
+    return f"{column['drift']['statistic']} {column['drift']['effect']:.3f}"
 
 
 def _share(column: dict[str, Any] | None) -> str | None:

@@ -1,12 +1,14 @@
-"""Models and their versions: check, train, run, models, versions, card, promote, rollback, history, monitor."""
+"""Models and their versions: check, train, models, versions, card, promote, rollback, history, monitor."""
 
 from typing import Annotated, Any
 
 import typer
 
+from local.commands.runs import print_run
 from local.console import AsJson, Name, announced, moment, print_json, print_table, stderr, stdout
 from local.loop import Loop
 from local.target import Target
+from local.watch import RunWatch
 
 
 def check(as_json: AsJson = False) -> None:
@@ -41,13 +43,14 @@ def train(
     as_of: Annotated[
         str | None, typer.Option(callback=moment, help="Train as if it were this moment (ISO 8601).")
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Tell each step and each trial when it is done.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a candidate, judge it, and promote it if it passes its gates."""
     loop = Loop(announced(Target.current()))
     run_id = loop.train(name, reason=reason, as_of=as_of)
     with stderr.status(f"run {run_id} …"):
-        report = loop.wait_for_run(name, run_id)
+        report = _watched(loop, name, run_id) if watch else loop.wait_for_run(name, run_id)
     if as_json:
         print_json(report)
     else:
@@ -56,29 +59,11 @@ def train(
         raise typer.Exit(1)
 
 
-def run(
-    name: Name,
-    run_id: Annotated[str, typer.Argument(help="As `train` and `versions` show it.")],
-    as_json: AsJson = False,
-) -> None:
-    """Show how a training run ended: its metrics, its gates and what it led to."""
-    report = Loop(Target.current()).ended_run(name, run_id)
-    if as_json:
-        print_json(report)
-    else:
-        print_run(report)
-
-
-def print_run(report: dict[str, Any]) -> None:
-    version = f" version {report['version']}" if report["version"] else ""
-    stdout.print(f"run {report['run_id']}: [bold]{report['status']}[/]{version}")
-    if report["metrics"]:
-        stdout.print("  " + ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items()))
-    for gate in report["gates"]:
-        mark = "[green]passed [/]" if gate["passed"] else "[red]refused[/]"
-        stdout.print(f"  {mark} {gate['name']}: {gate['detail']}")
-    if report["status"] == "failed":
-        stdout.print(f"  {report['error']['type']}: {report['reason']}", markup=False)
+def _watched(loop: Loop, name: str, run_id: str) -> dict[str, Any]:
+    watch = RunWatch(loop, name, run_id, tell=lambda line: stderr.print(line, markup=False))
+    report = loop.wait_for_run(name, run_id, meanwhile=watch.look)
+    watch.tell_news()
+    return report
 
 
 def models(as_json: AsJson = False) -> None:
@@ -112,6 +97,7 @@ def versions(name: Name, as_json: AsJson = False) -> None:
             )
             for v in found
         ],
+        ids=["run"],
     )
 
 
@@ -144,11 +130,21 @@ def rollback(
     _print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/rollback", body), as_json)
 
 
-def history(name: Name, as_json: AsJson = False) -> None:
+def history(
+    name: Name,
+    at: Annotated[
+        str | None, typer.Option(callback=moment, help="Only who was champion at this moment (ISO 8601).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Tell who was champion when, and why."""
-    found = Loop(Target.current()).call("GET", f"/models/{name}/history")
+    loop = Loop(Target.current())
+    found = loop.champion_at(name, at) if at else loop.call("GET", f"/models/{name}/history")
     if as_json:
         print_json(found)
+        return
+    if at:
+        stdout.print(_who_was_champion(found), markup=False)
         return
     print_table(
         ["epoch", "at", "action", "champion", "before", "by", "reason"],
@@ -180,7 +176,7 @@ def monitor(
         print_json(found)
         return
     print_table(
-        ["check", "version", "rows", "outcomes", "metric", "verdict", "drifted", "retraining"],
+        ["check", "version", "rows", "outcomes", "metric", "verdict", "drifted", "history", "retraining"],
         [
             (
                 c["check_id"],
@@ -190,10 +186,34 @@ def monitor(
                 f"{c['performance']['metric']} {c['performance']['value']:.4f}" if c["performance"] else None,
                 c["verdict"],
                 ", ".join(column["column"] for column in c["columns"] if column["drifted"]) or None,
+                _history_skew(c["history_skew"]),
                 c["retraining"] or c["held_back"],
             )
             for c in found
         ],
+        ids=["check"],
+    )
+
+
+def _history_skew(skew: dict[str, Any] | None) -> str | None:
+    """How many of the predictions looked at had other history than training rows of their moments."""
+    if skew is None:
+        return None
+    if not skew["different"]:
+        return f"as in training ({skew['rows']:,})"
+    return f"{skew['different']:,} of {skew['rows']:,} DIFFER: {', '.join(skew['columns'])}"
+
+
+def _who_was_champion(found: dict[str, Any]) -> str:
+    change = found["change"]
+    if change is None:
+        return f"{found['model']} had no champion at {found['at']}"
+    return "\n".join(
+        [
+            f"version {found['champion']} was champion of {found['model']} at {found['at']}",
+            f"  {change['action']} (epoch {change['epoch']}) by {change['by']}: {change['reason']}",
+            f"  from {change['at']} until {found['until'] or 'now'}",
+        ]
     )
 
 

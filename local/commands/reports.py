@@ -64,7 +64,8 @@ def print_short(report: BatchReport, *, name: str) -> None:
         stdout.print(f"  read as {read_as(report.reading)}", markup=False)
 
 
-def print_full(report: BatchReport) -> None:
+def print_full(report: BatchReport, *, present: str) -> None:
+    """`present` is the hash of the deployed definition."""
     facts = {
         "status": report.status.value,
         "rows": _account(report),
@@ -74,7 +75,8 @@ def print_full(report: BatchReport) -> None:
         "read as": read_as(report.reading),
         "received at": f"{report.received_at:%Y-%m-%d %H:%M:%S} UTC",
         "rows from": report.first_timestamp and f"{report.first_timestamp} until {report.last_timestamp}",
-        "judged by": report.definition_hash and f"definition {report.definition_hash}",
+        "judged by": report.definition_hash
+        and f"definition {report.definition_hash}{', an older one' if is_older(report, present) else ''}",
         "ignored columns": ", ".join(report.undeclared_columns) or None,
         "sha256 of the rows": report.rows_sha256,
     }
@@ -103,6 +105,38 @@ def print_totals(reports: Sequence[BatchReport]) -> None:
     stdout.print(
         f"\n{sums.delivered:,} delivered = {sums.accepted:,} accepted + {sums.duplicates:,} duplicates"
         f" + {sums.waiting:,} in quarantine"
+    )
+
+
+def is_older(report: BatchReport, present: str) -> bool:
+    """Judged by another definition than the `present` one, by its hash."""
+    return report.definition_hash not in (None, present)
+
+
+def print_older(report: BatchReport, *, waiting: int) -> None:
+    """What a verdict of an older definition means for who uploads the file again; `waiting` rows are in quarantine."""
+    stdout.print(
+        f"  judged on {report.received_at:%Y-%m-%d %H:%M} UTC under an older definition, and not again:"
+        f" {_remedies(report.model, waiting)}",
+        markup=False,
+    )
+
+
+def print_all_older(reports: Sequence[BatchReport], *, present: str) -> None:
+    """Which batches of a model would perhaps be judged otherwise today."""
+    older = [report.batch_id for report in reports if is_older(report, present)]
+    if older:
+        stdout.print(
+            f"\n{len(older)} of {len(reports)} batches were judged under an older definition ({_listed(older)}):"
+            f" {_remedies(reports[0].model, totals(reports).waiting)}",
+            markup=False,
+        )
+
+
+def _remedies(model: str, waiting: int) -> str:
+    replay = f"`everloop quarantine {model} --replay` judges what is in quarantine; " if waiting else ""
+    return (
+        f"{replay}what was accepted stays as it is, and docs/operations.md tells how to have a whole file judged anew"
     )
 
 

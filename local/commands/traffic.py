@@ -26,7 +26,7 @@ def predict(
         print_json(answer)
         return
     predictions = answer["predictions"]
-    print_table(list(predictions[0]), [list(prediction.values()) for prediction in predictions])
+    print_table(list(predictions[0]), [list(prediction.values()) for prediction in predictions], ids=["prediction_id"])
 
 
 def outcome(

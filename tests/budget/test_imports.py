@@ -25,6 +25,7 @@ DATABASE = frozenset({"duckdb", "sqlglot"})
 BUDGETS = {
     "predict": HEAVY,
     "record_outcome": ANY_RUNTIME,
+    "record_events": ANY_RUNTIME,
     "read_models": ANY_RUNTIME,
     "operate_models": ANY_RUNTIME,
     "register_version": ANY_RUNTIME,
@@ -32,6 +33,7 @@ BUDGETS = {
     "finish_run": ANY_RUNTIME,
     "ingest_upload": LEARNING,
     "validate_batch": LEARNING,
+    "materialize_history": LEARNING,
     "log_predictions": LEARNING,
     "check_model": LEARNING,
     "prepare_dataset": LEARNING,

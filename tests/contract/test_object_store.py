@@ -1,8 +1,10 @@
 """One body of tests for every ObjectStore."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -10,24 +12,36 @@ import pytest
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.errors import ObjectNotFoundError, PreconditionFailedError, StorageError
 from everloop.ports import ObjectStore
+from local.cloud.clients import local_client
 from tests.conftest import fine_switching
+from tests.e2e.clouds import started_cloud
 from tests.fakes import InMemoryObjectStore
 
 BUCKET = "everloop-test"
 THREADS = 8
 
 
-def _s3_store() -> S3ObjectStore:
-    client = boto3.client("s3")
-    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    return S3ObjectStore(BUCKET)
+def _s3_store(bucket: str = BUCKET, client: Any = None) -> S3ObjectStore:
+    client = client or boto3.client("s3")
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return S3ObjectStore(bucket, client)
 
 
-@pytest.fixture(params=[InMemoryObjectStore, _s3_store], ids=["in-memory", "s3"])
-def store(request: pytest.FixtureRequest, atomic_aws: None) -> ObjectStore:
-    make: Callable[[], ObjectStore] = request.param
-    return make()
+@pytest.fixture(scope="module")
+def local_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with started_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        yield local_client("s3", cloud.endpoint)
+
+
+@pytest.fixture(params=["in-memory", "s3", pytest.param("local-cloud", marks=pytest.mark.server)])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    if request.param == "in-memory":
+        return InMemoryObjectStore()
+    if request.param == "local-cloud":
+        return _s3_store(f"everloop-{uuid4()}", request.getfixturevalue("local_s3"))
+    request.getfixturevalue("atomic_aws")
+    return _s3_store()
 
 
 def test_what_was_put_is_what_comes_back(store: ObjectStore) -> None:

@@ -9,7 +9,7 @@ import pytest
 from local.loop import Loop
 from tests.docs.markdown import README, whole_definitions
 from tests.e2e.clouds import deployed_loop
-from tests.e2e.pumps import write_definition
+from tests.e2e.pumps import WITH_HISTORY, write_definition
 
 MODELS = MappingProxyType(
     {
@@ -20,6 +20,7 @@ MODELS = MappingProxyType(
         "pump-filed": {},
         "pump-mended": {"maximum = 1000 }": "maximum = 100 }"},
         "pump-asked": {},
+        "pump-remembered": WITH_HISTORY,
         "pump-watched": {'every = "1 day"': 'every = "1 minute"'},
     }
 )

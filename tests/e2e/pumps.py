@@ -14,6 +14,27 @@ MAXIMUM_PRESSURE = 120.0
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
 
+WITH_HISTORY = {
+    "[training]": """[history.starts]
+value = "sum(starts)"
+by = "pump"
+over = ["1 day", "7 days"]
+
+[history.failures]
+value = "count()"
+by = "pump"
+over = "7 days"
+where = "failed"
+delay = "1 day"
+
+[history.readings_of_the_plant]
+value = "count()"
+over = "1 hour"
+
+[training]"""
+}
+"""For `write_definition`: features that look back."""
+
 Reading = dict[str, Any]
 
 

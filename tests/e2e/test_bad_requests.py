@@ -14,6 +14,7 @@ pytestmark = pytest.mark.server
 MODEL = "pump-asked"
 PREDICTIONS = f"/models/{MODEL}/predictions"
 OUTCOMES = f"/models/{MODEL}/outcomes"
+EVENTS = f"/models/{MODEL}/events"
 [ROW] = request_rows(readings(1, seed=1))
 
 
@@ -61,6 +62,9 @@ def key(loop: Loop) -> dict[str, str]:
         pytest.param(PREDICTIONS, rows(ROW, 7), 400, "rows[1]: expected an object, got 7", id="a row that is none"),
         pytest.param(PREDICTIONS, rows({"pump": "x" * 6_000_000}), 413, "send fewer rows", id="over 6 MB"),
         pytest.param("/models/pomp/outcomes", outcome(), 404, "deployed models: ", id="outcome of an unknown model"),
+        pytest.param("/models/pomp/events", rows(ROW), 404, "deployed models: ", id="event of an unknown model"),
+        pytest.param(EVENTS, rows(), 400, "expected 1 to 1000 rows, got 0", id="no events"),
+        pytest.param(EVENTS, b'{"rows": [{"pump": "\\ud800"}]}', 400, "rows[0]: expected", id="half a character"),
         pytest.param(OUTCOMES, b'{"outcomes": []}', 400, "with 1 to 1000 outcomes", id="no outcomes"),
     ],
 )
@@ -99,7 +103,7 @@ def test_a_wrong_outcome_is_named_with_its_field(loop: Loop, key: dict[str, str]
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "a-guess"}], ids=["no key", "wrong key"])
-@pytest.mark.parametrize("path", [PREDICTIONS, OUTCOMES])
+@pytest.mark.parametrize("path", [PREDICTIONS, OUTCOMES, EVENTS])
 def test_without_its_key_nothing_is_predicted_or_recorded(loop: Loop, path: str, headers: dict[str, str]) -> None:
     answer = send("POST", loop.target.api_url + path, rows(ROW), headers)
     assert "header x-api-key" in problem(answer, 403)["detail"]

@@ -94,6 +94,7 @@ def test_the_readme_leads_from_a_file_to_an_answer(typed: dict[str, str]) -> Non
         (["quarantine", MODEL], "wrong_type"),
         (["datasets", MODEL], "800"),
         (["history", MODEL], "promote"),
+        (["runs", MODEL], "asked for by"),
         (["card", MODEL, "1"], MODEL),
         (["monitor", MODEL], "verdict"),
     ],
@@ -141,10 +142,35 @@ def test_a_dataset_is_shown_compared_and_foretold(run: Callable[..., Any]) -> No
     assert json.loads(early.stdout)["manifest"]["batches"] == []
 
 
-def test_a_run_is_shown_as_it_ended(run: Callable[..., Any]) -> None:
+def test_a_run_is_shown_as_it_ended_with_its_trials(run: Callable[..., Any]) -> None:
     [version] = json.loads(run("versions", MODEL, "--json").stdout)
-    assert "promoted version 1" in run("run", MODEL, version["run_id"]).stdout
-    assert json.loads(run("run", MODEL, version["run_id"], "--json").stdout)["version"] == 1
+    shown = run("runs", MODEL, version["run_id"][:20]).stdout
+    assert "promoted version 1" in shown
+    assert "chosen" in shown
+    report = json.loads(run("runs", MODEL, version["run_id"], "--json").stdout)
+    assert (report["version"], report["chosen_trial"] in [trial["trial"] for trial in report["trials"]]) == (1, True)
+
+
+def test_runs_are_compared(run: Callable[..., Any]) -> None:
+    [compared] = json.loads(run("runs", MODEL, "--json").stdout)
+    assert compared["trials"] >= 1
+    assert compared["started_at"] < compared["finished_at"]
+    assert compared["intervals"]["roc_auc"]["low"] < compared["metrics"]["roc_auc"]
+    line = run("runs", MODEL).stdout.splitlines()[1]
+    assert all(str(words) in line for words in (compared["algorithm"], compared["dataset_version"], "asked for by"))
+
+
+def test_who_was_champion_at_a_moment_is_told(run: Callable[..., Any]) -> None:
+    [change] = json.loads(run("history", MODEL, "--json").stdout)["history"]
+    assert "version 1 was champion of churn at" in run("history", MODEL, "--at", change["at"]).stdout
+    assert "churn had no champion at 2020-01-01" in run("history", MODEL, "--at", "2020-01-01").stdout
+    assert json.loads(run("history", MODEL, "--at", change["at"], "--json").stdout)["change"] == change
+
+
+def test_a_training_is_told_while_it_goes_on(run: Callable[..., Any]) -> None:
+    shown = run("train", MODEL, "--watch", "--json")
+    assert json.loads(shown.stdout)["status"] == "refused", "the same rows again"
+    assert shown.stderr.index("dataset prepared") < shown.stderr.index("trial 1 of") < shown.stderr.index("judged")
 
 
 def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
@@ -165,7 +191,7 @@ def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
         (["batches", "chrun"], "no model is called 'chrun'"),
         (["quarantine", "chrun"], "no model is called 'chrun'"),
         (["datasets", "chrun"], "no model is called 'chrun'"),
-        (["run", MODEL, "no-run"], "has not ended, or never began (HTTP 404)"),
+        (["runs", MODEL, "no-run"], "has not ended, or never began (HTTP 404)"),
         (["predict", MODEL, "{age: 41}"], "expected JSON such as"),
         (["predict", MODEL, '{"age": "old"}'], "row 0, age: expected number, got 'old'"),
         (["quarantine", MODEL, "0000"], "expected the id of a batch of 'churn', got '0000', which is none"),

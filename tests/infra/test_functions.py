@@ -8,8 +8,9 @@ from everloop import settings
 from tests.infra.templates import Assembly, as_list, flat
 
 STAGES = {
-    "ingestion": {"ingest_upload"},
+    "ingestion": {"ingest_upload", "record_events"},
     "validation": {"validate_batch"},
+    "materialization": {"materialize_history"},
     "training": {"prepare_dataset", "run_trial", "fit_candidate", "evaluate_candidate", "finish_run"},
     "registry": {"register_version", "set_alias", "read_models", "operate_models"},
     "inference": {"predict", "record_outcome"},
@@ -75,12 +76,34 @@ def test_uploads_are_never_changed(assembly: Assembly, module: str) -> None:
     assert not assembly.may_write(module, "Landing", "uploads/any-model/file.csv")
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_events_are_added_to_the_uploads_by_one_function_under_names_of_their_own(
+    assembly: Assembly, module: str
+) -> None:
+    may = assembly.may_write(module, "Landing", "uploads/any-model/events-0195510a.jsonl")
+    assert may is (module == "record_events")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_histories_are_written_by_one_function_and_read_by_another(assembly: Assembly, module: str) -> None:
+    expected = {"materialize_history": {"dynamodb:PutItem"}, "predict": {"dynamodb:BatchGetItem"}}
+    allowed = {
+        action
+        for statement in assembly.statements(module)
+        for action in as_list(statement["Action"])
+        if action.startswith("dynamodb:")
+    }
+    assert allowed == expected.get(module, set())
+
+
 def test_no_role_may_delete_or_reconfigure(assembly: Assembly) -> None:
     for name, policy in assembly.resources("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:
             for action in as_list(statement["Action"]):
                 assert "*" not in action, f"{name}: {action}"
-                assert not action.startswith(("s3:Delete", "iam:", "lambda:Update")), f"{name}: {action}"
+                assert not action.startswith(("s3:Delete", "dynamodb:Delete", "iam:", "lambda:Update")), (
+                    f"{name}: {action}"
+                )
 
 
 def test_a_bare_wildcard_stands_only_where_iam_knows_no_resources(assembly: Assembly) -> None:

@@ -10,6 +10,7 @@ KEY_HOLDERS = {
     ("POST", "/models/{model}/predictions"),
     ("POST", "/models/{model}/versions/{version}/predictions"),
     ("POST", "/models/{model}/outcomes"),
+    ("POST", "/models/{model}/events"),
 }
 OPERATORS = {
     ("GET", "/models"),
@@ -22,6 +23,7 @@ OPERATORS = {
     ("GET", "/models/{model}/datasets/{version}/diff/{other}"),
     ("GET", "/models/{model}/history"),
     ("GET", "/models/{model}/monitoring"),
+    ("GET", "/models/{model}/runs"),
     ("GET", "/models/{model}/runs/{run_id}"),
     ("POST", "/models/{model}/trainings"),
     ("POST", "/models/{model}/promote"),

@@ -39,7 +39,7 @@ def test_every_function_and_every_dead_letter_queue_has_an_alarm(assembly: Assem
     alarms = dict(assembly.resources("AWS::CloudWatch::Alarm"))
     metrics = [alarm.get("MetricName") for alarm in alarms.values()]
     assert metrics.count("Errors") == len(assembly.functions())
-    assert metrics.count("ApproximateNumberOfMessagesVisible") == 5
+    assert metrics.count("ApproximateNumberOfMessagesVisible") == 6
     ends = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     assert ends | {"5XXError", "Duration"} <= set(metrics)
     for name, alarm in alarms.items():

@@ -14,7 +14,7 @@ def queue_named(assembly: Assembly, reference: Any) -> dict[str, Any]:
 
 def test_every_trigger_reports_partial_failures_and_ends_in_dead_letters(assembly: Assembly) -> None:
     triggers = dict(assembly.resources("AWS::Lambda::EventSourceMapping"))
-    assert len(triggers) == 3
+    assert len(triggers) == 4
     for name, trigger in triggers.items():
         assert trigger["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
         queue = queue_named(assembly, trigger["EventSourceArn"])
@@ -46,10 +46,29 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(assembly: Assembly) -> 
     assert refusing == set(queues)
 
 
-def test_a_training_request_is_delivered_to_the_workflow_or_kept(assembly: Assembly) -> None:
-    [(_, rule)] = assembly.resources("AWS::Events::Rule")
+def only_target(assembly: Assembly, *detail_types: str) -> dict[str, Any]:
+    """Where the rule leads to that waits for exactly these events."""
+    pattern = {"source": ["everloop"], "detail-type": list(detail_types)}
+    [rule] = [rule for _, rule in assembly.resources("AWS::Events::Rule") if rule["EventPattern"] == pattern]
     [target] = rule["Targets"]
-    assert rule["EventPattern"] == {"source": ["everloop"], "detail-type": ["training.requested"]}
-    assert target["InputPath"] == "$.detail.data"
     assert target["RetryPolicy"]["MaximumRetryAttempts"] > 5
     assert queue_named(assembly, target["DeadLetterConfig"]["Arn"])["MessageRetentionPeriod"] == 14 * 24 * 3600
+    return dict(target)
+
+
+def test_a_training_request_is_delivered_to_the_workflow_or_kept(assembly: Assembly) -> None:
+    target = only_target(assembly, "training.requested")
+    assert target["InputPath"] == "$.detail.data"
+    assert "RoleArn" in target
+
+
+def test_what_changes_a_history_is_delivered_to_its_queue_or_kept(assembly: Assembly) -> None:
+    target = only_target(assembly, "batch.accepted", "training.requested")
+    assert target["InputPath"] == "$.detail", "the CloudEvent"
+    [(name, trigger)] = [
+        (name, trigger)
+        for name, trigger in assembly.resources("AWS::Lambda::EventSourceMapping")
+        if "MaterializeHistory" in name
+    ]
+    assert target["Arn"] == trigger["EventSourceArn"], name
+    assert (trigger["BatchSize"], trigger["MaximumBatchingWindowInSeconds"]) == (10, 5)

@@ -62,6 +62,18 @@ def test_only_buckets_of_this_account_may_announce(assembly: Assembly) -> None:
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
+def test_histories_cost_nothing_at_rest_expire_and_outlive_their_stack(assembly: Assembly) -> None:
+    [table] = [
+        each
+        for each in assembly.templates["EverloopStorage"]["Resources"].values()
+        if each["Type"] == "AWS::DynamoDB::Table"
+    ]
+    assert table["DeletionPolicy"] == "Retain"
+    assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["Properties"]["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+
+
 def test_no_custom_resource_is_deployed(assembly: Assembly) -> None:
     types = {each["Type"] for template in assembly.templates.values() for each in template["Resources"].values()}
     assert not {each for each in types if each.startswith("Custom::") or each == "AWS::CloudFormation::CustomResource"}
@@ -73,6 +85,7 @@ def test_outputs_carry_the_names_the_command_line_reads(assembly: Assembly) -> N
         "LandingBucketName",
         "LakeBucketName",
         "ModelsBucketName",
+        "HistoryTableName",
         "EventBusName",
         "TrainingStateMachineArn",
         "CheckFunctionName",
@@ -83,6 +96,7 @@ def test_outputs_carry_the_names_the_command_line_reads(assembly: Assembly) -> N
         "AlarmTopicArn",
         "UploadsDeadLettersUrl",
         "StagedDeadLettersUrl",
+        "HistoryEventsDeadLettersUrl",
         "TrainingRequestsDeadLettersUrl",
         "PredictionsDeadLettersUrl",
         "ChecksDeadLettersUrl",

@@ -57,6 +57,7 @@ def test_every_end_is_reported_with_the_whole_state(states: dict[str, State], st
         "model.$": "$.model",
         "run_id.$": "$.run_id",
         "status": status,
+        "started_at.$": "$$.Execution.StartTime",
         "state.$": "$",
     }
 

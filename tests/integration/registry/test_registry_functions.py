@@ -59,8 +59,10 @@ def test_every_read_route_answers(plant: Plant) -> None:
     assert read("read_version")[1]["lineage"] == {"run_id": "run-1"}
     assert read("read_card") == (200, "# Card of run-1")
     assert read("read_history")[1]["history"][0]["reason"] == "looks good"
+    assert read("read_champion_at")[1]["champion"] is None, "at that moment, before the promotion"
     assert read("read_monitoring")[1] == {"model": MODEL, "checks": []}
     assert read("read_run")[1]["status"] == "registered"
+    assert [run["run_id"] for run in read("read_runs")[1]["runs"]] == ["run-1"]
     assert read("read_datasets")[1] == {"model": MODEL, "datasets": []}
     plan = read("read_planned_dataset")[1]
     assert (plan["known_at"], plan["exists"], plan["manifest"]["batches"]) == ("2026-03-14T09:30:00+00:00", False, [])
@@ -88,7 +90,9 @@ SAMPLES = (
     "read_dataset",
     "read_dataset_diff",
     "read_history",
+    "read_champion_at",
     "read_monitoring",
+    "read_runs",
     "read_run",
     "request_training",
     "promote",

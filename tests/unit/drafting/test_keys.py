@@ -2,8 +2,9 @@
 
 import pytest
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.definition import ColumnType, parse_definition
 from everloop.drafting.drafted import Role
+from everloop.drafting.render import key
 from tests.unit.drafting.conftest import Drafting, noise
 
 ROWS = 200
@@ -29,6 +30,41 @@ def test_a_key_with_a_name_is_the_row_id(drafting: Drafting, name: str, values: 
     written = drafting({name: values, "z": OTHER})
     assert written.definition.data.row_id == (name,)
     assert written.column(name).type is type
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("customer_id", range(1, ROWS + 1)),
+        ("InvoiceNumber", [n * 7919 for n in range(ROWS)]),
+        ("order no", [f"A{n}" for n in range(ROWS)]),
+    ],
+)
+def test_what_may_be_the_row_id_is_offered_and_not_decided(drafting: Drafting, name: str, values: list[object]) -> None:
+    written = drafting({name: values, "z": OTHER})
+    assert written.definition.data.row_id == ()
+    offered = f'# row_id = ["{name}"]'
+    assert f"\n{offered}" in written.toml
+    taken = "\n".join(
+        line.removeprefix("# ") if line.startswith((offered, f"# {key(name)} =")) else line
+        for line in written.toml.splitlines()
+    )
+    assert parse_definition(taken, source="drafted.toml").data.row_id == (name,)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("instant", range(1, ROWS + 1)),
+        ("id", [n // 2 for n in range(ROWS)]),
+        ("id", ["", *range(1, ROWS)]),
+        ("key number", noise(ROWS, seed=5)),
+        ("humid", [n * 7919 for n in range(ROWS)]),
+    ],
+    ids=["a row counter", "repeated", "a null", "a measurement", "another name"],
+)
+def test_nothing_else_is_offered_as_the_row_id(drafting: Drafting, name: str, values: list[object]) -> None:
+    assert "row_id" not in drafting({name: values, "z": OTHER}).toml
 
 
 def test_only_one_key_is_the_row_id(drafting: Drafting) -> None:

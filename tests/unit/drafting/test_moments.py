@@ -53,6 +53,25 @@ def test_the_finest_moment_is_taken_and_the_others_are_left_out(drafting: Drafti
     assert written.role("day") is Role.LEFT_OUT
 
 
+def test_other_columns_that_could_be_the_timestamp_are_named(drafting: Drafting) -> None:
+    booked, arrived = days("{y}-{m:02}-{d:02}"), days("{y}-{m:02}-{d:02}", last=20)
+    written = drafting({"booked": booked, "arrived": arrived, "z": OTHER})
+    assert written.draft.timestamp_rivals == ("arrived",)
+    assert '\ntimestamp = "booked"  # or arrived, if that is when a row happened\n' in written.toml
+    assert written.draft.notes == (
+        "booked was taken for the timestamp; arrived would do as well: it should say when a row happened",
+    )
+
+
+def test_the_parts_of_a_moment_are_not_its_rivals(drafting: Drafting) -> None:
+    dates = [f"{15 + n // 24:02}/01/2023" for n in range(ROWS)]
+    columns = {"date": dates, "hour": [n % 24 for n in range(ROWS)], "z": OTHER}
+    assert drafting(columns).draft.timestamp_rivals == ()
+    rivalled = drafting({**columns, "paid": days("{y}-{m:02}-{d:02}")[:30]})
+    assert rivalled.draft.timestamp_rivals == ("paid",)
+    assert rivalled.draft.notes[0].startswith("date with hour was taken for the timestamp; paid would do as well")
+
+
 def test_a_moment_that_is_often_missing_is_no_timestamp(drafting: Drafting) -> None:
     written = drafting({"closed": [*days("{y}-{m:02}-{d:02}")[:200], *[""] * 100], "z": OTHER})
     assert written.definition.data.timestamp is None

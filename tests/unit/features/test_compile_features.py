@@ -10,9 +10,10 @@ from everloop.contracts.definition import Definition
 from everloop.errors import DefinitionError
 from everloop.features.compile import check_features, compile_features
 from everloop.features.execute import read_model_inputs, read_raw_columns
-from everloop.features.operators import OPERATORS
+from everloop.features.operators import OPERATORS, WITHOUT_ONNX
 
 EMPTY = (None,) * 7
+UNITS = ["second", "minute", "hour", "day", "month", "quarter", "year"]
 
 
 def row(**cells):
@@ -81,6 +82,80 @@ def value_of(engines, sql, cells):
         ("dayofyear(at)", {"at": datetime(2100, 12, 31)}, 365),
         ("epoch(at)", {"at": datetime(1970, 1, 2)}, 86_400),
         ("hour(at)", {}, None),
+        ("second(at)", {"at": datetime(1969, 12, 31, 23, 59, 59, 999_999)}, 59),
+        ("quarter(at)", {"at": datetime(2024, 9, 30)}, 3),
+        ("week(at)", {"at": datetime(2024, 12, 30)}, 1),
+        ("isodow(at)", {"at": datetime(2024, 2, 25)}, 7),
+        ("weekday(at)", {"at": datetime(2024, 2, 25)}, 0),
+        ("date_part('month', at)", {"at": datetime(2024, 2, 25)}, 2),
+        ("CAST(at AS DATE) = DATE '1969-12-31'", {"at": datetime(1969, 12, 31, 23, 59)}, 1),
+        ("date_diff('day', at, TIMESTAMP '2024-03-01')", {"at": datetime(2024, 2, 28, 23, 59)}, 2),
+        ("date_diff('month', at, TIMESTAMP '1970-01-01')", {"at": datetime(1969, 11, 30)}, 2),
+        ("epoch(TIMESTAMP '2024-03-01') - epoch(at)", {"at": datetime(2024, 2, 29, 12, 0, 0, 500_000)}, 43_199.5),
+        ("a // b", {"a": -7.0, "b": 2.0}, -3),
+        ("n // 2", {"n": 7}, 3),
+        ("a // b", {"a": 1.0, "b": 0.0}, None),
+        ("a % b", {"a": -7.5, "b": 2.0}, -1.5),
+        ("mod(a, b)", {"a": 7.0, "b": -3.0}, 1),
+        ("a % b", {"a": 7.0, "b": 0.0}, None),
+        ("round(a)", {"a": 2.5}, 3),
+        ("round(a)", {"a": -2.5}, -3),
+        ("round(a)", {"a": 0.49999999999999994}, 0),
+        ("round(a) = 4503599627370497", {"a": 2.0**52 + 1}, 1),
+        ("trunc(a)", {"a": -2.7}, -2),
+        ("sign(a)", {"a": -2.7}, -1),
+        ("sign(a)", {"a": -0.0}, 0),
+        ("sign(a)", {}, None),
+        ("log(a) = 3", {"a": 1000.0}, 1),
+        ("log2(a) = 10", {"a": 1024.0}, 1),
+        ("log(b, a)", {"a": 8.0, "b": 2.0}, 3),
+        ("log(b, a)", {"a": 8.0, "b": 1.0}, None),
+        ("log10(a)", {"a": 0.0}, None),
+        ("power(a, b)", {"a": 2.0, "b": 10.0}, 1024),
+        ("power(a, b)", {"a": -8.0, "b": 1 / 3}, None),
+        ("power(a, b)", {"a": 0.0, "b": -1.0}, None),
+        ("power(a, 0)", {}, None),
+        ("power(1, a)", {}, None),
+        ("a ^ 2", {"a": -3.0}, 9),
+        ("a ** 3", {"a": -3.0}, -27),
+        ("CAST(a AS INTEGER)", {"a": 2.5}, 2),
+        ("a::BIGINT", {"a": -3.5}, -4),
+        ("CAST(a AS TINYINT)", {"a": 127.5}, None),
+        ("CAST(a AS TINYINT)", {"a": -128.5}, -128),
+        ("CAST(a AS BIGINT)", {"a": 2.0**63}, None),
+        ("CAST(a AS BIGINT)", {"a": -(2.0**63)}, -(2.0**63)),
+        ("CAST(flag AS INTEGER) + 1", {"flag": True}, 2),
+        ("CAST(a AS BOOLEAN)", {"a": 0.3}, 1),
+        ("CAST(a AS BOOLEAN)", {}, None),
+        ("CAST(n AS DOUBLE) / 2", {"n": 5}, 2.5),
+        ("TRY_CAST(a AS INTEGER)", {"a": 1e300}, None),
+        ("s LIKE 'a%'", {"s": "a\nb"}, 1),
+        ("s LIKE 'a_b'", {"s": "a\nb"}, 1),
+        ("s LIKE '_'", {"s": "🦆"}, 1),
+        ("s LIKE '_'", {"s": "e\u0301"}, 0),
+        ("s LIKE '%'", {"s": ""}, None),
+        ("s LIKE '100\\%'", {"s": "100\\x"}, 1),  # no escape unless one is declared
+        ("s LIKE '100!%' ESCAPE '!'", {"s": "100%"}, 1),
+        ("s LIKE '100!%' ESCAPE '!'", {"s": "1000"}, 0),
+        ("s LIKE '(.*)[a]+?'", {"s": "x"}, 0),
+        ("s NOT LIKE 'a%'", {"s": "a"}, 0),
+        ("s NOT LIKE 'a%'", {}, None),
+        ("s NOT LIKE 'a!%' ESCAPE '!'", {"s": "a%"}, 0),
+        ("s ILIKE 'aB%'", {"s": "Abc"}, 1),
+        ("s ILIKE 'é'", {"s": "É"}, 0),
+        ("s ILIKE 'k'", {"s": "\u212a"}, 0),  # the Kelvin sign
+        ("s NOT ILIKE 'x'", {"s": "X"}, 0),
+        ("starts_with(s, 'a%')", {"s": "a%b"}, 1),
+        ("starts_with(s, 'a%')", {"s": "ab"}, 0),
+        ("contains(s, '_')", {"s": "a_b"}, 1),
+        ("suffix(s, 'b')", {"s": "ab"}, 1),
+        ("s || '-' || t", {"s": "a", "t": "b"}, "a-b"),
+        ("s || t", {"s": "a"}, ""),
+        ("concat(s, t, '!')", {"s": "a"}, "a!"),
+        ("concat(s, t) IS NULL", {}, 1),
+        ("lower(s)", {"s": "ABC ÉIİß"}, "abc Éiİß"),
+        ("upper(s)", {"s": "abc éßǆ"}, "ABC éßǆ"),
+        ("upper(s) IS NULL", {}, 1),
     ],
 )
 def test_both_engines_follow_the_rules(engines, sql, cells, expected):
@@ -88,15 +163,103 @@ def test_both_engines_follow_the_rules(engines, sql, cells, expected):
 
 
 def test_every_day_from_1900_to_2100_has_the_same_parts_in_both_engines(engines):
-    parts = ["year", "month", "day", "dayofyear", "dayofweek", "hour", "minute"]
+    parts = ["year", "quarter", "month", "week", "day", "dayofyear", "isodow", "dayofweek", "hour", "minute", "second"]
     days = """
         INSERT INTO rows_in ("at") SELECT d + INTERVAL '86399.999999 seconds'
         FROM generate_series(TIMESTAMP '1900-01-01', TIMESTAMP '2100-12-31', INTERVAL 1 DAY) AS days(d)
     """
-    answers = engines({part: f"{part}(at)" for part in parts}, days)
+    since = {f"{unit}s": f"date_diff('{unit}', at, TIMESTAMP '2000-02-29 12:34:56')" for unit in UNITS}
+    answers = engines({**since, **{part: f"{part}(at)" for part in parts}}, days)
     assert len(answers.onnx.numbers) == 73_414
     np.testing.assert_array_equal(answers.duckdb.numbers, answers.onnx.numbers)
-    assert answers.onnx.numbers[-1].tolist()[-7:] == [2100, 12, 31, 365, 5, 23, 59]
+    assert answers.onnx.numbers[-1].tolist()[-11:] == [2100, 4, 12, 52, 31, 365, 5, 5, 23, 59, 59]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "-a ^ 2",
+        "a ^ 2 ^ 3",
+        "a * -b ** 2",
+        "a % 3 * 2",
+        "-a % 3",
+        "a - b - n",
+        "1 / a * b",
+        "-a::INTEGER",
+        "1 - a::INTEGER ^ 2",
+        "2 ^ -b",
+        "round(-a)",
+        "round(a)::BIGINT % 2",
+        "sign(a) * trunc(b)",
+        "power(b, n)",
+        "log(b, a)",
+        "mod(a, n)",
+        "NOT a > 1 AND b > 1",
+        "flag OR a > 1 AND NOT flag",
+        "NOT flag IS NULL",
+        "a = b IS NULL",
+        "a BETWEEN 1 AND 2 AND flag",
+        "NOT b BETWEEN a AND n",
+        "a IN (1, 2) = flag",
+        "s LIKE 'a%' = flag",
+        "NOT s LIKE 'a%' OR flag",
+        "s || 'x' LIKE 'a%'",
+        "s NOT LIKE '%!%%' ESCAPE '!'",
+        "concat(s, 'x') = 'abx'",
+        "CASE n WHEN 2 THEN a END",
+        "date_diff('month', TIMESTAMP '2000-02-29', \"at\")",
+        "epoch(\"at\") - epoch(TIMESTAMP '2000-02-29')",
+    ],
+)
+def test_a_feature_means_what_duckdb_itself_makes_of_the_words(engines, sql):
+    rows = [
+        row(at=datetime(1950, 6, 5, 4, 3, 2, 1), a=3.0, b=2.0, n=2, flag=True, s="ab"),
+        row(at=datetime(2024, 1, 31), a=-7.5, b=0.5, n=3, flag=False, s="a"),
+        row(a=1.5, b=-2.0, n=-3),
+        row(b=1.0, n=1, flag=True, s="b"),
+        row(a=2.5, b=3.0, n=4, flag=False, s="x%y"),
+    ]
+    answers = engines({"feature": sql}, rows)
+    raw = engines.connection.execute(f"SELECT CAST({sql} AS DOUBLE) FROM rows_in").fetchnumpy()
+    (said,) = (np.ma.filled(values, np.nan) for values in raw.values())
+    got = answers.duckdb.numbers[:, answers.compiled.numbers.index("feature")]
+    np.testing.assert_allclose(got, np.where(np.isfinite(said), said, np.nan), rtol=1e-6)
+    assert list(answers.differences()) == []
+
+
+@pytest.mark.parametrize("sql", ["a // 1.00000001", "a % 1.00000001", "power(a, 1.00000001)", "log(1.00000001, a)"])
+def test_a_constant_that_is_almost_one_is_not_taken_for_one(engines, sql):
+    answers = engines({"feature": sql}, [row(a=value) for value in (1.0, -1.0, 3.0, 1e300)])
+    assert list(answers.differences()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"),
+    [
+        ("trim", "trim(s)"),
+        ("length", "length(s)"),
+        ("substring", "substr(s, 1, 2)"),
+        ("left", "left(s, 2)"),
+        ("right", "right(s, 2)"),
+        ("str_position", "instr(s, 'a')"),
+        ("replace", "replace(s, 'a', 'b')"),
+        ("reverse", "reverse(s)"),
+        ("strip_accents", "strip_accents(s)"),
+        ("pad", "lpad(s, 3, ' ')"),
+        ("regexp_replace", "regexp_replace(s, 'a', 'b')"),
+        ("regexp_extract", "regexp_extract(s, 'a')"),
+        ("split_part", "split_part(s, ',', 1)"),
+        ("levenshtein", "levenshtein(s, t)"),
+        ("bitwise_and", "a & 1"),
+        ("bitwise_or", "a | 1"),
+        ("bitwise_xor", "xor(a, 1)"),
+    ],
+)
+def test_what_onnx_has_no_operator_for_is_refused_for_that_reason(definition, name, sql):
+    with pytest.raises(DefinitionError) as error:
+        check_features(definition({"feature": sql}))
+    said = f"{name!r} cannot be compiled for serving, because ONNX has no operator for it; near: {WITHOUT_ONNX[name]}"
+    assert said in str(error.value)
 
 
 def test_each_operator_of_the_table_has_a_name_of_its_own():
@@ -106,11 +269,15 @@ def test_each_operator_of_the_table_has_a_name_of_its_own():
 @pytest.mark.parametrize(
     ("sql", "says"),
     [
-        ("log(a)", "at character 1, 'log(a)': 'log' cannot be compiled for serving; write ln(x)"),
+        ("tan(a)", "at character 1, 'tan(a)': 'tan' cannot be compiled for serving; write sin(x) / cos(x)"),
         ("a + hours(at)", "at character 5"),
         ("hours(at)", "did you mean hour?"),
         ("read_csv('/etc/passwd') = a", "'read_csv' cannot be compiled"),
         ("a; DROP TABLE x", "'block' cannot be compiled"),
+        ("epoch(at) - epoch(now())", "'now' cannot be compiled for serving; write a column of the request"),
+        ("max(a)", "write greatest(x, y), or an entry of [history]"),
+        ("a BETWEEN SYMMETRIC 1 AND 2", "BETWEEN cannot take 'symmetric' here; write the smaller end first"),
+        ("a::interval day", "'cast' to INTERVAL DAY cannot be compiled"),
         ("a + (SELECT 1)", "'subquery' cannot be compiled"),
         ("a IN (SELECT 1)", "IN takes a list of values"),
         ("sum(a) OVER ()", "'window' cannot be compiled"),
@@ -120,6 +287,33 @@ def test_each_operator_of_the_table_has_a_name_of_its_own():
         ("at > '2024'", "a timestamp is written TIMESTAMP '2024"),
         ("CASE WHEN a THEN 1 END", "CASE: expected boolean, got number"),
         ("floor(a, 2)", "floor cannot take 'decimals' here"),
+        ("round(a, 2)", "round cannot take 'decimals' here; write round(x * 100) / 100"),
+        ("at - TIMESTAMP '2024-01-31'", "between timestamps write epoch(a) - epoch(b) or date_diff('day', a, b)"),
+        ("at + INTERVAL 1 DAY", "'interval' cannot be compiled for serving; write epoch(t) + 86400"),
+        ("date_diff('week', at, at)", "date_diff: expected one of 'second', 'minute', 'hour', 'day'"),
+        ("date_diff(s, at, at)", "date_diff: expected one of"),
+        ("date_part('century', at)", "known parts are epoch, second, minute"),
+        ("date_part(s, at)", "'date_part' cannot be compiled"),
+        ("length(trim(s)) > 3", "'length' cannot be compiled for serving, because ONNX has no operator for it"),
+        ("trim(s)", "at character 1, 'trim(s)': 'trim' cannot be compiled for serving, because ONNX has no operator"),
+        ("substring(s, 1, 2)", "near: LIKE 'ab%'"),
+        ("regexp_matches(s, 'a')", "write LIKE"),
+        ("s LIKE t", "LIKE: expected a pattern in quotes"),
+        ("s LIKE ''", "LIKE: an empty text is null; write IS NULL"),
+        ("s LIKE 'a!' ESCAPE '!'", "the pattern ends with its escape character"),
+        ("s LIKE 'a' ESCAPE '!!'", "expected one character after ESCAPE, got '!!'"),
+        (f"s LIKE '{'_' * 201}'", "at most 200 characters, got 201"),
+        ("s GLOB 'a*' ESCAPE 'b'", "ESCAPE belongs to LIKE and ILIKE"),
+        ("contains(s, t)", "expected a text in quotes to look for"),
+        ("a LIKE 'x'", "LIKE: expected text, got number"),
+        ("a || s", "||: expected text, got number; ONNX does not write a number as SQL does"),
+        ("CAST(s AS INTEGER)", "ONNX stops at a text that is no number, where SQL has null"),
+        (
+            "b + CAST(a AS VARCHAR)",
+            "at character 5, 'CAST(a AS VARCHAR)': 'cast' to TEXT cannot be compiled for serving; numbers are float64",
+        ),
+        ("CAST(a AS DECIMAL(10, 2))", "'cast' to DECIMAL(10, 2) cannot be compiled"),
+        ("CAST(a AS DATE)", "CAST AS DATE: expected timestamp, got number"),
         ("late", "is the target or a row id"),
         ("flagg", "unknown column 'flagg'; did you mean 'flag'?"),
         ("rows_in.a", "without a table"),
@@ -130,7 +324,6 @@ def test_each_operator_of_the_table_has_a_name_of_its_own():
         ("at", "is a timestamp"),
         ("NULL", "is always NULL"),
         ("coalesce(NULL, NULL) = a", "every value here is NULL"),
-        ("a::int", "'cast' cannot be compiled"),
         ("TIMESTAMP '2024-13-01' < at", "got '2024-13-01'"),
         ("a + 1e999", "a number is finite"),
         ("a IS TRUE", "only IS NULL"),
@@ -194,6 +387,17 @@ def test_compiling_twice_gives_the_same_bytes(definition):
     features = {"night": "hour(at) < 6 AND s IN ('x', 'y')", "ratio": "a / b"}
     first, second = (compile_features(definition(features)).to_onnx() for _ in range(2))
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
+
+
+def test_the_graph_holds_only_what_its_outputs_need(definition):
+    graph = (
+        compile_features(definition({"size": "CASE WHEN a < 1 THEN 0 WHEN a < 10 THEN 1 ELSE 2 END"})).to_onnx().graph
+    )
+    operators = sorted(node.op_type for node in graph.node)
+    assert operators == sorted(
+        [*["Less", "Where"] * 2, "Concat", "Cast", "Cast", "IsInf", "Where", "Identity", "Concat", "Identity"]
+    )
+    assert {constant.name for constant in graph.initializer} <= {name for node in graph.node for name in node.input}
 
 
 def test_a_column_may_not_take_the_name_of_the_graphs_output(definition):

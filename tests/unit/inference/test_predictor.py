@@ -13,6 +13,7 @@ from everloop.ports import StoredObject
 from everloop.registry.promotion import promote
 from everloop.stores.registry import ModelRegistry
 from tests.fakes import FixedClock, InMemoryObjectStore
+from tests.histories import no_history
 from tests.samples import NOW, constant_model, echo_model, pump_failure, pump_row, register
 
 MODEL = "pump-failure"
@@ -63,7 +64,8 @@ class Serving:
 def serving(*models: bytes, **sections: Any) -> Serving:
     """Each model is a version that was promoted after the one before."""
     store, clock = CountingObjectStore(), FixedClock(NOW)
-    world = Serving(store, clock, Predictor(ModelRegistry(store), clock, MAX_AGE), pump_failure(**sections))
+    predictor = Predictor(ModelRegistry(store), no_history(clock), clock, MAX_AGE)
+    world = Serving(store, clock, predictor, pump_failure(**sections))
     for number, model in enumerate(models, start=1):
         assert register(world.registry, MODEL, f"run-{number}", model) == number
         world.promote(number)
@@ -155,7 +157,9 @@ def test_a_text_constant_answers_with_a_label() -> None:
         }
     )
     store = CountingObjectStore()
-    answer = Predictor(ModelRegistry(store), FixedClock(NOW), MAX_AGE).predict(definition, [{"x": 1}, {"x": 2}])
+    clock = FixedClock(NOW)
+    predictor = Predictor(ModelRegistry(store), no_history(clock), clock, MAX_AGE)
+    answer = predictor.predict(definition, [{"x": 1}, {"x": 2}])
     assert (answer.scores, list(answer.labels)) == (None, ["a", "a"])
 
 

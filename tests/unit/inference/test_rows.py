@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop.contracts.definition import Definition
-from everloop.errors import InvalidRowsError, MalformedBodyError
-from everloop.inference.rows import MAXIMUM_PROBLEMS, MAXIMUM_ROWS, parse_rows, to_columns
+from everloop.errors import InvalidRowsError
+from everloop.inference.rows import MAXIMUM_PROBLEMS, to_columns
 from tests.samples import pump_failure, pump_row
 
 DEFINITION = pump_failure()
@@ -164,24 +164,6 @@ def test_of_very_many_problems_the_first_are_shown_and_all_are_counted() -> None
 
 def test_a_stranger_s_endless_name_is_cut() -> None:
     assert len(str(problems(pump_row(**{"x" * 1_000_000: "y" * 1_000_000})))) < 500
-
-
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        (None, 'expected {"rows": [{"measured_at": …, "pump": …}, …]}, got null'),
-        ([], "got a JSON array"),
-        ({}, "got a JSON object"),
-        ({"rows": {}}, "got a JSON object"),
-        ({"rows": []}, "expected 1 to 1000 rows, got 0"),
-        ({"rows": [{}] * (MAXIMUM_ROWS + 1)}, "expected 1 to 1000 rows, got 1001"),
-        ({"rows": [{}, 7]}, "rows[1]: expected an object, got 7"),
-    ],
-)
-def test_a_body_without_rows_is_refused_with_an_example(body: Any, told: str) -> None:
-    with pytest.raises(MalformedBodyError) as caught:
-        parse_rows(body, DEFINITION)
-    assert told in caught.value.detail
 
 
 @pytest.mark.parametrize(

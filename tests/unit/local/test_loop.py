@@ -85,7 +85,7 @@ def test_a_run_that_has_not_ended_is_a_readable_error() -> None:
 
 def test_whoever_waited_too_long_learns_how_to_look_again() -> None:
     loop, _ = loop_answering(404, "{}")
-    with pytest.raises(StillWaitingError, match="see `everloop run flight-delay r1`"):
+    with pytest.raises(StillWaitingError, match="see `everloop runs flight-delay r1`"):
         loop.wait_for_run(MODEL, "r1", timeout_s=0)
 
 

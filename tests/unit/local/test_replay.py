@@ -1,5 +1,6 @@
 """What may come in again, and that no row is counted twice when it does."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -112,11 +113,15 @@ def landing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Landing]:
         yield Landing()
 
 
-def replay(landing: Landing, version_id: str, judged_by: str = "old") -> str:
+def replay(landing: Landing, version_id: str, judged_by: str = "old", body: bytes | None = None) -> str:
+    """Of a file with these bytes, whose id is theirs, or "a"."""
     loop = Loop(landing)
     loop.api = DefinitionApi(landing)
-    refused = report("a", reason="missing_columns")
-    source = refused.source.model_copy(update={"version_id": version_id})
+    refused = report("a" if body is None else hashlib.sha256(body).hexdigest()[:16], reason="missing_columns")
+    size = 1 if body is None else len(body)
+    source = refused.source.model_copy(
+        update={"key": "uploads/pump/a.csv", "version_id": version_id, "size_bytes": size}
+    )
     return loop.replay("pump", Candidate(refused.model_copy(update={"source": source}), judged_by))
 
 
@@ -140,4 +145,19 @@ def test_a_file_that_was_replaced_or_deleted_is_left_alone(landing: Landing) -> 
     landing.s3.delete_object(Bucket="landing", Key="uploads/pump/a.csv")
     with pytest.raises(ApiError, match="no longer to be read there"):
         replay(landing, refused)
+    assert landing.versions() == 2
+
+
+def test_the_same_bytes_uploaded_again_are_the_same_file(landing: Landing) -> None:
+    refused = landing.put(b"rows")
+    landing.put(b"rows")
+    assert replay(landing, refused, body=b"rows") == hashlib.sha256(b"rows").hexdigest()[:16]
+    assert landing.versions() == 3
+
+
+def test_other_bytes_of_the_same_length_are_another_file(landing: Landing) -> None:
+    refused = landing.put(b"rows")
+    landing.put(b"ROWS")
+    with pytest.raises(ApiError, match="another file lies there by now"):
+        replay(landing, refused, body=b"rows")
     assert landing.versions() == 2

@@ -49,6 +49,18 @@ class Lake:
             )
         )
 
+    def reject(self, batch_id: str, *, day: int) -> None:
+        self.batches.save_report(
+            BatchReport(
+                batch_id=batch_id,
+                model=MODEL,
+                status=BatchStatus.REJECTED,
+                reason="missing_columns",
+                source=Source(bucket="landing", key="uploads/pump-failure/a.csv", size_bytes=1),
+                received_at=NOW + day * DAY,
+            )
+        )
+
     def prepare(
         self,
         *,
@@ -189,6 +201,45 @@ def test_a_plan_as_known_earlier_is_the_version_made_then(lake: Lake) -> None:
 def test_a_plan_without_a_moment_is_for_now_and_one_without_an_offset_is_utc(lake: Lake) -> None:
     assert datetime.fromisoformat(planned(lake, None)["as_of"]) == NOW
     assert planned(lake, "2026-03-14")["as_of"] == "2026-03-14T00:00:00+00:00"
+
+
+def test_a_plan_says_why_a_batch_is_left_out(lake: Lake) -> None:
+    for batch_id, day in (("old", -30), ("in", 0), ("divided", 1), ("after", 3), ("late", 9)):
+        lake.receive(batch_id, day=day)
+    lake.reject("refused", day=2)
+    definition = Definition.model_validate(pump_failure().model_dump() | {"training": {"window": "10 days"}})
+    as_of, known_at = NOW + timedelta(hours=12), NOW + 8 * DAY
+    plan = lake.views.planned(definition, as_of.isoformat(), known_at.isoformat())
+    assert [batch["batch_id"] for batch in plan["manifest"]["batches"]] == ["in", "divided"]
+    assert (plan["timestamp"], plan["divided"]) == ("measured_at", ("divided",))
+    left_out = {batch["batch_id"]: (batch["rows"], batch["reason"]) for batch in plan["left_out"]}
+    since = as_of - 10 * DAY
+    shown = {name: f"{moment:%Y-%m-%d %H:%M:%S} UTC" for name, moment in (("since", since), ("late", NOW + 9 * DAY))}
+    old, after = NOW - 30 * DAY - timedelta(seconds=1), NOW + 2 * DAY
+    assert left_out == {
+        "old": (
+            ROWS,
+            f"its rows end at {old:%Y-%m-%d %H:%M:%S} UTC, before the training window, which begins at"
+            f" {shown['since']}",
+        ),
+        "refused": (0, "no row of it was accepted: missing_columns"),
+        "after": (ROWS, f"its rows begin at {after:%Y-%m-%d %H:%M:%S} UTC, none is before as-of"),
+        "late": (ROWS, f"received at {shown['late']}, after known-at"),
+    }
+    json.dumps(plan)
+
+
+def test_without_a_timestamp_what_came_later_is_left_out(lake: Lake) -> None:
+    lake.receive("in")
+    lake.receive("later", day=1)
+    bare = pump_failure().model_dump(exclude={"features", "training", "promotion", "monitoring", "serving"})
+    definition = Definition.model_validate(
+        bare | {"data": {**bare["data"], "timestamp": None}, "training": {"holdout": {"by": "random"}}}
+    )
+    plan = lake.views.planned(definition, NOW.isoformat(), None)
+    assert (plan["timestamp"], plan["divided"]) == (None, ())
+    [left_out] = plan["left_out"]
+    assert (left_out["batch_id"], left_out["reason"].endswith("after as-of")) == ("later", True)
 
 
 @pytest.mark.parametrize("arguments", [("soon", None), (None, "32.01.2026")])

@@ -97,6 +97,13 @@ def test_the_history_says_what_was_live_at_any_moment() -> None:
     assert aliases.champion_at(NOW + 9 * hour) == 1
 
 
+def test_a_writer_whose_clock_is_slow_does_not_change_the_past() -> None:
+    aliases = promoted(1, 2)
+    aliases = promote(aliases, 3, at=NOW - timedelta(days=1), reason="late", by="run 3")
+    assert aliases.history[-1].at == aliases.history[-2].at
+    assert [aliases.champion_at(NOW + timedelta(hours=hour)) for hour in (-1, 0, 1)] == [None, 1, 3]
+
+
 @given(steps=st.lists(st.one_of(st.none(), st.integers(1, 4)), max_size=30))
 def test_rollbacks_undo_promotions_in_reverse_order_whatever_happened(steps: list[int | None]) -> None:
     """None rolls back, a number promotes; a plain list of champions is the truth."""
@@ -115,3 +122,4 @@ def test_rollbacks_undo_promotions_in_reverse_order_whatever_happened(steps: lis
     assert [change.epoch for change in aliases.history] == list(range(1, aliases.epoch + 1))
     assert all(later.previous == earlier.champion for earlier, later in pairwise(aliases.history))
     assert Aliases.model_validate_json(aliases.model_dump_json()) == aliases
+    assert [aliases.champion_at(change.at) for change in aliases.history] == [c.champion for c in aliases.history]

@@ -15,7 +15,14 @@ from tests.unit.registry.conftest import MODEL, World
 
 def finish(world: World, sample: str) -> RunReport:
     request = event(f"training/{sample}.json")
-    return finish_run(request["state"], request["status"], registry=world.registry, events=world.bus, clock=world.clock)
+    return finish_run(
+        request["state"],
+        request["status"],
+        registry=world.registry,
+        events=world.bus,
+        clock=world.clock,
+        started_at=request["started_at"],
+    )
 
 
 def test_a_promoted_run_tells_its_version_dataset_and_metrics(world: World) -> None:
@@ -31,6 +38,42 @@ def test_a_refused_run_tells_which_gates_refused_it(world: World) -> None:
     report = finish(world, "finish_run_refused")
     assert report.reason == "champion: roc_auc -0.0100 against the champion (95 %: -0.0200 to -0.0010)"
     assert report.version is None
+
+
+def test_a_run_tells_what_it_tried_and_which_trial_became_the_candidate(world: World) -> None:
+    report = finish(world, "finish_run_promoted")
+    lost, kept = report.trials
+    assert (lost.algorithm, lost.error, lost.value) == ("hist-gradient-boosting", "Sandbox.Timedout", None)
+    assert (kept.parameters, kept.value, kept.seconds) == ({"C": 1.0}, 0.79, 0.31)
+    assert report.chosen == kept
+
+
+def test_a_run_tells_who_asked_for_it_why_and_when_it_began(world: World) -> None:
+    report = finish(world, "finish_run_refused")
+    assert (report.asked_because, report.requested_by) == (
+        "asked for by an operator",
+        "arn:aws:iam::123456789012:user/ann",
+    )
+    assert (str(report.as_of), str(report.started_at)) == (
+        "2026-03-14 09:26:53+00:00",
+        "2026-03-14 09:27:01.113000+00:00",
+    )
+
+
+def test_a_run_tells_its_metric_with_its_interval_beside_the_champion_s(world: World) -> None:
+    report = finish(world, "finish_run_refused")
+    assert report.metric == "roc_auc"
+    assert (report.intervals["roc_auc"].low, report.intervals["roc_auc"].high) == (0.68, 0.74)
+    assert report.champion is not None
+    assert report.champion.model_dump() == {"version": 2, "rows": 240, "metrics": {"roc_auc": 0.72}}
+    assert finish(World(), "finish_run_promoted").champion is None
+
+
+def test_what_a_later_version_adds_to_a_trial_does_not_spoil_the_report(world: World) -> None:
+    state = {"model": MODEL, "run_id": "r", "trials": [{"trial": 0, "value": 0.5, "draw": 0, "added_later": 1}]}
+    report = finish_run(state, "failed", registry=world.registry, events=world.bus, clock=world.clock)
+    assert report.trials[0].value == 0.5
+    assert report.started_at is None
 
 
 def test_a_failed_run_tells_the_error_s_own_words(world: World) -> None:

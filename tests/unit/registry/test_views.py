@@ -1,12 +1,17 @@
 """What the read API shows."""
 
+from datetime import timedelta
+
 import pytest
 
-from everloop.errors import IntegrityError, NotFoundError
+from everloop.contracts.registry import Gate, RunReport, TrialReport
+from everloop.errors import IntegrityError, NotFoundError, RequestError
 from everloop.registry.views import ModelViews
 from everloop.stores.checks import CheckStore
-from tests.samples import pump_failure
+from tests.samples import NOW, pump_failure
 from tests.unit.registry.conftest import MODEL, World
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -46,6 +51,52 @@ def test_a_damaged_card_is_not_shown(world: World, views: ModelViews) -> None:
     world.store.objects[f"{MODEL}/versions/1/card.md"] = b"# Forged"
     with pytest.raises(IntegrityError):
         views.card(MODEL, "1")
+
+
+def test_who_was_champion_at_a_moment_is_told_with_the_change_and_its_end(world: World, views: ModelViews) -> None:
+    for version in (1, 2):
+        world.clock.advance(HOUR)
+        world.operations.promote(MODEL, {"version": version, "reason": f"version {version}"}, by="ann")
+    before, first, second = (views.champion_at(MODEL, (NOW + hours * HOUR).isoformat()) for hours in (0.5, 1.5, 9))
+    assert (before["champion"], before["change"], before["until"]) == (None, None, (NOW + HOUR).isoformat())
+    assert (first["champion"], first["until"]) == (1, (NOW + 2 * HOUR).isoformat())
+    assert (first["change"]["reason"], first["change"]["by"], first["change"]["epoch"]) == ("version 1", "ann", 1)
+    assert (second["champion"], second["until"]) == (2, None)
+
+
+@pytest.mark.parametrize("at", ["noon", "", "0001-01-01", "9" * 1_000])
+def test_a_moment_that_is_none_is_refused(views: ModelViews, at: str) -> None:
+    with pytest.raises(RequestError, match="at: expected a timestamp") as caught:
+        views.champion_at(MODEL, at)
+    assert len(caught.value.detail) < 300
+
+
+def test_runs_are_listed_in_the_order_they_ended_with_what_compares_them(world: World, views: ModelViews) -> None:
+    for run_id, hours in (("b", 1), ("a", 2), ("c", 0)):
+        gates = (Gate(name="parity", passed=True, detail=""), Gate(name="champion", passed=False, detail="worse"))
+        trial = TrialReport(trial=3, algorithm="ridge", parameters={"alpha": 1.0}, value=0.5, seconds=0.1)
+        world.registry.save_report(
+            RunReport(
+                model=MODEL,
+                run_id=run_id,
+                status="refused",
+                gates=gates,
+                trials=(trial,),
+                chosen_trial=3,
+                finished_at=NOW + hours * HOUR,
+            )
+        )
+    listed = views.runs(MODEL)["runs"]
+    assert [run["run_id"] for run in listed] == ["c", "b", "a"]
+    assert {(run["algorithm"], run["trials"], *run["gates_failed"]) for run in listed} == {("ridge", 1, "champion")}
+    assert listed[0]["parameters"] == {"alpha": 1.0}
+    assert views.runs("pump") == {"model": "pump", "runs": []}
+
+
+def test_of_many_runs_the_newest_are_listed(world: World) -> None:
+    for number in range(5):
+        world.registry.save_report(RunReport(model=MODEL, run_id=f"run-{number}", status="failed", finished_at=NOW))
+    assert [report.run_id for report in world.registry.reports(MODEL, newest=2)] == ["run-3", "run-4"]
 
 
 def test_a_model_without_history_has_an_empty_one(views: ModelViews) -> None:

@@ -16,10 +16,11 @@ from everloop.contracts.definition import ColumnType, Definition
 from everloop.errors import IntegrityError, TooFewRowsError, UnusableRowsError, UnusableTargetError
 from everloop.features.compile import compile_features
 from everloop.features.profile import Profile
+from everloop.reading.accepted import verify_rows
 from everloop.training.dataset import prepare, profile_columns, read_columns, reference_profile
 from everloop.training.prepared import PreparedDataset
 from everloop.training.probes import _VALUES, create_probes
-from everloop.training.rows import ROWS_TABLE, create_rows, verify_rows
+from everloop.training.rows import ROWS_TABLE, create_rows
 from tests.samples import NOW
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

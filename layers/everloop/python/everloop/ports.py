@@ -1,6 +1,6 @@
 """What the domain needs from the world, as Protocols; one contract test proves both adapters and fakes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -55,3 +55,20 @@ class MessageQueue(Protocol):
 class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, aware, UTC."""
+
+
+class ItemTable(Protocol):
+    """Small items by key, each replaced by newer ones only."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Those that are there; raises StorageError."""
+
+    def put(self, key: str, body: bytes, *, sequence: int, expires_at: datetime) -> bool:
+        """False, and nothing changes, when the item there has a higher sequence; raises StorageError.
+
+        From `expires_at` on the item may vanish. A body has at most `MAXIMUM_ITEM_BYTES`.
+        """
+
+
+MAXIMUM_ITEM_BYTES = 390_000
+"""DynamoDB takes 400 KB with the names of the attributes."""

@@ -49,10 +49,19 @@ class IngestUploadSettings(Settings):
     maximum_field_kib: int = MAXIMUM_FIELD_KIB
 
 
+class RecordEventsSettings(Settings):
+    landing_bucket: str
+
+
 class ValidateBatchSettings(Settings):
     lake_bucket: str
     event_bus: str
     maximum_field_kib: int = MAXIMUM_FIELD_KIB
+
+
+class MaterializeHistorySettings(Settings):
+    lake_bucket: str
+    history_table: str
 
 
 class PrepareDatasetSettings(Settings):
@@ -91,6 +100,7 @@ class FinishRunSettings(Settings):
 class PredictSettings(Settings):
     models_bucket: str
     prediction_queue_url: str
+    history_table: str
     aliases_max_age_s: float = 1.0
     """How long a warm worker may answer before it looks at the aliases again: the bound of a rollback."""
 

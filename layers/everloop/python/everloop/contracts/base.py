@@ -35,6 +35,11 @@ class Contract(BaseModel):
         return value
 
 
+def listed(value: Any) -> Any:
+    """One text is short for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
 def parse_duration(text: Any) -> Any:
     """`"90 days"` → timedelta; whatever is no string passes through for pydantic to judge."""
     if not isinstance(text, str):

@@ -76,35 +76,81 @@ def build_manifest(
 
     Follows from its arguments alone: the same reports give the same bytes, in any order and at any time.
     """
-    window = definition.training.window
-    since = _before(as_of, window) if window else None
-    chosen = [
-        report
-        for report in reports
-        if report.status is BatchStatus.ACCEPTED
-        and (known_at is None or report.received_at <= known_at)
-        and _overlaps(definition, report, since, as_of)
-    ]
-    chosen.sort(key=lambda report: (report.first_received_at, report.batch_id))
+    since = _since(definition, as_of)
+    chosen = [report for report in reports if not why_left_out(definition, report, as_of=as_of, known_at=known_at)]
+    chosen.sort(key=_arrival)
     spans = [_span(definition, report) for report in chosen]
     manifest = DatasetManifest(
         model=definition.name,
         definition_hash=definition.hash,
         since=since.astimezone(UTC) if since and any(span and span.first < since for span in spans) else None,
         as_of=as_of.astimezone(UTC) if any(span and span.last >= as_of for span in spans) else None,
-        batches=tuple(
-            DatasetBatch(batch_id=report.batch_id, rows=report.rows.accepted, sha256=report.rows_sha256)
-            for report in chosen
-        ),
+        batches=_batches(chosen),
     )
     return Selection(since, as_of, tuple(chosen)), manifest
 
 
-def _overlaps(definition: Definition, report: BatchReport, since: datetime | None, as_of: datetime) -> bool:
-    span = _span(definition, report)
+def accepted_between(
+    definition: Definition, reports: Iterable[BatchReport], *, since: datetime, before: datetime
+) -> tuple[DatasetBatch, ...]:
+    """The accepted batches that may hold rows of [since, before), in the order they were received."""
+    chosen = [
+        report
+        for report in reports
+        if report.status is BatchStatus.ACCEPTED
+        and (span := _span(definition, report))
+        and span.first < before
+        and span.last >= since
+    ]
+    return _batches(sorted(chosen, key=_arrival))
+
+
+def _arrival(report: BatchReport) -> tuple[datetime, str]:
+    return report.first_received_at, report.batch_id
+
+
+def _batches(reports: Iterable[BatchReport]) -> tuple[DatasetBatch, ...]:
+    return tuple(
+        DatasetBatch(batch_id=report.batch_id, rows=report.rows.accepted, sha256=report.rows_sha256)
+        for report in reports
+    )
+
+
+def divided_batches(definition: Definition, selection: Selection) -> tuple[str, ...]:
+    """Chosen batches of which some rows may be outside of the cutoffs."""
+    spans = {report.batch_id: _span(definition, report) for report in selection.reports}
+    return tuple(batch_id for batch_id, span in spans.items() if span and _cuts(span, selection))
+
+
+def _cuts(span: "_Span", selection: Selection) -> bool:
+    return span.last >= selection.as_of or (selection.since is not None and span.first < selection.since)
+
+
+def why_left_out(
+    definition: Definition, report: BatchReport, *, as_of: datetime, known_at: datetime | None = None
+) -> str | None:
+    """In words; None for a batch that `build_manifest` chooses."""
+    if report.status is not BatchStatus.ACCEPTED:
+        return f"no row of it was accepted: {report.reason}"
+    if known_at and report.received_at > known_at:
+        return f"received at {_shown(report.received_at)}, after known-at"
+    span, since = _span(definition, report), _since(definition, as_of)
     if span is None:
-        return report.received_at <= as_of
-    return span.first < as_of and (since is None or span.last >= since)
+        return f"received at {_shown(report.received_at)}, after as-of" if report.received_at > as_of else None
+    if span.first >= as_of:
+        return f"its rows begin at {_shown(span.first)}, none is before as-of"
+    if since and span.last < _before(since, definition.history_reach):
+        return f"its rows end at {_shown(span.last)}, before the training window, which begins at {_shown(since)}"
+    return None
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _since(definition: Definition, as_of: datetime) -> datetime | None:
+    window = definition.training.window
+    return _before(as_of, window) if window else None
 
 
 class _Span(NamedTuple):

@@ -3,14 +3,16 @@
 import codecs
 import hashlib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from everloop.contracts.base import Contract, Duration, parse_duration
+from everloop.contracts.base import Contract, Duration, listed, parse_duration
+from everloop.contracts.history import History, HistoryFeature
 from everloop.errors import DefinitionError
 
 
@@ -53,8 +55,15 @@ ALGORITHMS: dict[str, frozenset[Task]] = {
     "hist-gradient-boosting": frozenset(Task),
     "logistic-regression": frozenset({Task.BINARY, Task.MULTICLASS}),
     "ridge": frozenset({Task.REGRESSION}),
+    "random-forest": frozenset(Task),
+    "extra-trees": frozenset(Task),
+    "multi-layer-perceptron": frozenset(Task),
+    "xgboost": frozenset(Task),
 }
 """Every algorithm and the tasks it learns; its code is everloop/training/algorithms/<name>.py."""
+
+_KEY_TYPES = frozenset({ColumnType.CATEGORY, ColumnType.TEXT, ColumnType.INTEGER, ColumnType.BOOLEAN})
+"""Of columns that can name an entity: their values are equal or not, without rounding."""
 
 LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
 
@@ -71,12 +80,7 @@ def may_be_declared(column: str) -> bool:
     return column not in RESERVED_COLUMNS and column.lower() not in _NAMES_OF_DUCKDB
 
 
-def _listed(value: Any) -> Any:
-    """One text is short for a list of one."""
-    return (value,) if isinstance(value, str) else value
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(listed)]
 
 
 class Column(Contract):
@@ -214,6 +218,7 @@ class Definition(Contract):
     owner: str = ""
     data: Data
     columns: dict[str, Annotated[Column, BeforeValidator(_expand_column)]] = Field(min_length=2)
+    history: dict[str, History] = {}
     features: dict[str, str] = {}
     training: Training = Training()
     promotion: Promotion = Promotion()
@@ -241,15 +246,43 @@ class Definition(Contract):
         for feature in self.features:
             if feature in self.columns:
                 raise ValueError(f"feature {feature!r} has the name of a column; choose another name")
+        self._check_history(folded)
         self._check_target()
         self._check_metrics()
         if self.training.holdout and self.training.holdout.by == "time" and not data.timestamp:
             raise ValueError("training.holdout.by = 'time' needs data.timestamp")
         if self.training.window and not data.timestamp:
             raise ValueError("training.window needs data.timestamp")
-        if not self.model_columns and not self.features:
+        if not self.model_columns and not self.features and not self.history:
             raise ValueError("nothing to learn from: declare a column besides target, timestamp, entity and row_id")
         return self
+
+    def _check_history(self, folded: Collection[str]) -> None:
+        """`folded`: the names of columns in lower case."""
+        if self.history and not self.data.timestamp:
+            raise ValueError("[history] needs data.timestamp: it says what was earlier")
+        if self.history and self.data.timestamp in self.data.row_id:
+            raise ValueError(
+                f"[history] needs the timestamp of a request, which carries no row id; take {self.data.timestamp!r} out"
+                " of data.row_id"
+            )
+        taken = {*folded, *(name.lower() for name in self.features)}
+        for name, history in self.history.items():
+            for column in history.by:
+                if column not in self.inputs:
+                    raise ValueError(
+                        f"history.{name}.by names {column!r}, which is no column that requests carry; expected one of"
+                        f" {', '.join(each for each in self.inputs if self.columns[each].type in _KEY_TYPES)}"
+                    )
+                if self.columns[column].type not in _KEY_TYPES:
+                    raise ValueError(
+                        f"history.{name}.by: expected a {', '.join(sorted(_KEY_TYPES))} column, {column!r} is a"
+                        f" {self.columns[column].type}"
+                    )
+            for feature in history.features(name):
+                if feature.lower() in taken:
+                    raise ValueError(f"history.{name} gives {feature!r}, which is taken already; choose another name")
+                taken.add(feature.lower())
 
     def _check_target(self) -> None:
         kind = self.columns[self.data.target].type
@@ -294,6 +327,24 @@ class Definition(Contract):
         """Columns a prediction request carries: all but target and row id. The entity is carried, not learned from."""
         left_out = {self.data.target, *self.data.row_id}
         return {name: column for name, column in self.columns.items() if name not in left_out}
+
+    @property
+    def history_features(self) -> dict[str, HistoryFeature]:
+        return {
+            name: feature
+            for block, history in self.history.items()
+            for name, feature in history.features(block).items()
+        }
+
+    @property
+    def history_reach(self) -> timedelta:
+        """How far before a row the events lie that it may see."""
+        return max((feature.reach for feature in self.history_features.values()), default=timedelta(0))
+
+    @property
+    def served_columns(self) -> dict[str, Column]:
+        """What a model may take: the columns of a request and, beside them, the history that is looked up for it."""
+        return self.inputs | dict.fromkeys(self.history_features, Column(type=ColumnType.NUMBER))
 
     @property
     def model_columns(self) -> dict[str, Column]:

@@ -30,6 +30,19 @@ class Performance(Contract):
     reference_high: float
 
 
+class HistorySkew(Contract):
+    """Predictions whose history was made again from what the lake holds now, and those that it was not the same for."""
+
+    rows: int
+    different: int
+    columns: dict[str, int] = {}
+    """Different rows by history feature, where there are any."""
+
+    @property
+    def share(self) -> float:
+        return self.different / self.rows if self.rows else 0.0
+
+
 class Check(Contract):
     model: str
     check_id: str
@@ -42,6 +55,8 @@ class Check(Contract):
     reasons: tuple[str, ...] = ()
     columns: tuple[ColumnDriftRecord, ...] = ()
     performance: Performance | None = None
+    history_skew: HistorySkew | None = None
+    """None for a model without history, and where no prediction could be looked at."""
     retraining: str | None = None
     """The run id of the retraining this check asked for."""
     held_back: str | None = None

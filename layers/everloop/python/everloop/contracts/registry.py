@@ -60,9 +60,14 @@ class Aliases(Contract):
                 line.pop()
         return line[-2] if len(line) > 1 else None
 
+    def change_at(self, moment: datetime) -> AliasChange | None:
+        """The change that made whoever was champion at the moment; None before the first."""
+        made = [change for change in self.history if change.at <= moment]
+        return made[-1] if made else None
+
     def champion_at(self, moment: datetime) -> int | None:
-        live = [change.champion for change in self.history if change.at <= moment]
-        return live[-1] if live else None
+        change = self.change_at(moment)
+        return change.champion if change else None
 
 
 RunStatus = Literal["promoted", "registered", "refused", "failed"]
@@ -74,6 +79,34 @@ class Gate(Contract):
     detail: str
 
 
+class TrialReport(Contract):
+    """One trial of the search; a lost one has an error and neither parameters nor value."""
+
+    trial: int
+    algorithm: str | None = None
+    parameters: dict[str, Any] = {}
+    value: float | None = None
+    """The definition's metric, mean of the folds."""
+    folds: tuple[float | None, ...] = ()
+    seconds: float | None = None
+    error: str | None = None
+
+
+class MetricInterval(Contract):
+    """The 95 % bootstrap interval over the rows of the holdout."""
+
+    low: float
+    high: float
+
+
+class ChampionMetrics(Contract):
+    """How the champion did on the rows of the candidate's holdout that are new to it."""
+
+    version: int
+    rows: int
+    metrics: dict[str, float]
+
+
 class RunReport(Contract):
     """How a training run ended; only one that was aborted or timed out as a whole has none."""
 
@@ -82,11 +115,27 @@ class RunReport(Contract):
     status: RunStatus
     version: int | None = None
     dataset_version: str | None = None
+    as_of: datetime | None = None
+    asked_because: str = ""
+    requested_by: str = ""
     reason: str = ""
-    gates: tuple[Gate, ...] = ()
+    """Why it ended as it did."""
+    metric: str | None = None
+    """The one that decides."""
     metrics: dict[str, float] = {}
+    intervals: dict[str, MetricInterval] = {}
+    champion: ChampionMetrics | None = None
+    gates: tuple[Gate, ...] = ()
+    trials: tuple[TrialReport, ...] = ()
+    chosen_trial: int | None = None
     error: dict[str, Any] | None = None
+    started_at: datetime | None = None
     finished_at: datetime
+
+    @property
+    def chosen(self) -> TrialReport | None:
+        """The trial whose recipe became the candidate."""
+        return next((trial for trial in self.trials if trial.trial == self.chosen_trial), None)
 
 
 class TrainingRequest(Contract):

@@ -24,7 +24,7 @@ from everloop.drafting.constraints import constrained
 from everloop.drafting.drafted import Draft, DraftColumn, Role
 from everloop.drafting.facts import Delivered, Facts
 from everloop.drafting.hints import hints_of
-from everloop.drafting.keys import Key, key_of
+from everloop.drafting.keys import Key, key_of, may_be_row_id
 from everloop.drafting.leaks import leaks
 from everloop.drafting.moment import Moment, moment_of
 from everloop.drafting.roles import reason_to_leave_out
@@ -109,6 +109,7 @@ class _Drafter:
         invalid = self._expected_invalid(columns)
         share, rows = invalid / self.delivered.rows, self.delivered.rows - invalid
         self._note_rows(rows)
+        self._note_rivals()
         return Draft(
             name=name,
             file=file,
@@ -118,7 +119,9 @@ class _Drafter:
             columns=tuple(columns),
             csv=csv,
             timestamp=moment.name if moment else None,
+            timestamp_rivals=moment.rivals if moment else (),
             row_id=self.row_id,
+            possible_row_id=None if self.row_id else self._possible_row_id(columns),
             entity=self._entity(columns),
             features=features,
             splits_by_time=moment is None or self._splits(moment),
@@ -223,6 +226,18 @@ class _Drafter:
             self.notes.append(
                 f"training will refuse {', '.join(rare[:5])}: too few to learn; take them out, or collect more"
             )
+
+    def _note_rivals(self) -> None:
+        if self.moment and self.moment.rivals:
+            chosen = " with ".join(self.moment.column.parts) or self.moment.name
+            others = " or ".join(self.moment.rivals)
+            self.notes.append(
+                f"{chosen} was taken for the timestamp; {others} would do as well: it should say when a row happened"
+            )
+
+    def _possible_row_id(self, columns: list[DraftColumn]) -> str | None:
+        free = (column.name for column in columns if column.role in (Role.INPUT, Role.LEFT_OUT))
+        return next((name for name in free if may_be_row_id(self.seen[name])), None)
 
     def _entity(self, columns: list[DraftColumn]) -> str | None:
         inputs = (self.seen[column.name] for column in columns if column.role is Role.INPUT)

@@ -53,7 +53,11 @@ class Draft:
     columns: tuple[DraftColumn, ...]
     csv: Csv
     timestamp: str | None
+    timestamp_rivals: tuple[str, ...]
+    """Columns that could be the timestamp instead."""
     row_id: str | None
+    possible_row_id: str | None
+    """What to offer where no column is taken for the row id."""
     entity: str | None
     """A column that may be one: whether it is, only a person knows."""
     features: dict[str, str]

@@ -31,6 +31,7 @@ _KEY_WORDS = frozenset(
         "serial",
     }
 )
+_ROW_ID_WORDS = frozenset({"id", "uuid", "guid", "uid", "key", "pk", "number", "no", "num", "nr"})
 _REFERENCE_WORDS = frozenset({"id", "uuid", "guid", "uid", "key"})
 _NAMED_AFTER = re.compile(
     r"(user|customer|client|account|order|session|device|product|item|flight|trip|ride|row|record|event|transaction)id",
@@ -60,6 +61,14 @@ def key_of(seen: Seen) -> Key | None:
         return Key.UNIQUE
     is_reference = bool(words & _REFERENCE_WORDS or _NAMED_AFTER.fullmatch(facts.name))
     return Key.REFERENCE if is_reference and seen.type is not ColumnType.NUMBER else None
+
+
+def may_be_row_id(seen: Seen) -> bool:
+    """Every row has another value, and the name is that of an identifier, even where the values count the rows."""
+    facts = seen.facts
+    named = bool(_words(facts.name) & _ROW_ID_WORDS or _NAMED_AFTER.fullmatch(facts.name))
+    can_name = seen.type in (ColumnType.INTEGER, ColumnType.CATEGORY, ColumnType.TEXT)
+    return named and can_name and facts.is_whole and facts.distinct == facts.rows
 
 
 def _is_dense(seen: Seen) -> bool:

@@ -1,7 +1,7 @@
 """Choose the moment of a row: one column of the file, or a date and an hour that have to be put together."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from everloop.contracts.definition import Column, ColumnType
@@ -38,6 +38,8 @@ class Moment:
     sql: str
     """Reads it from the table `delivered`."""
     other_format: str = ""
+    rivals: tuple[str, ...] = ()
+    """Columns that would do as well: no one but a person knows which of them is when the row happened."""
 
 
 def moment_of(delivered: Delivered, seen: Mapping[str, Seen], target: str) -> Moment | None:
@@ -47,7 +49,12 @@ def moment_of(delivered: Delivered, seen: Mapping[str, Seen], target: str) -> Mo
     joined = list(_joined(delivered, candidates, seen))
     parts = [] if single else list(_parts_of_dates(delivered, candidates, seen))
     found = [moment for moment in (*single, *joined, *parts) if moment]
-    return max(found, key=lambda moment: moment.distinct, default=None)
+    chosen = max(found, key=lambda moment: moment.distinct, default=None)
+    if chosen is None:
+        return None
+    # Whatever else could be put together has a date that is among the single ones.
+    taken = {chosen.name, *chosen.column.parts}
+    return replace(chosen, rivals=tuple(moment.name for moment in single if moment and moment.name not in taken))
 
 
 def _single(delivered: Delivered, seen: Mapping[str, Seen]) -> Iterator[Moment | None]:

@@ -48,9 +48,15 @@ def _data(draft: Draft) -> Iterator[Line]:
     if draft.goal.positive is not None:
         yield f"positive = {value(draft.goal.positive)}", "counts as 1"
     if draft.timestamp:
-        yield f"timestamp = {value(draft.timestamp)}", ""
+        rivals = " or ".join(draft.timestamp_rivals)
+        yield f"timestamp = {value(draft.timestamp)}", f"or {rivals}, if that is when a row happened" if rivals else ""
     if draft.row_id:
         yield f"row_id = [{value(draft.row_id)}]", "of rows with the same one the newest wins"
+    if draft.possible_row_id:
+        yield (
+            f"# row_id = [{value(draft.possible_row_id)}]",
+            "different in every row; without this # and its column's, of rows with the same one the newest wins",
+        )
     if draft.entity:
         yield f"# entity = {value(draft.entity)}", "if rows are about it: carried along, and not learned from"
     if draft.maximum_invalid_share is not None:

@@ -1,8 +1,8 @@
 """Compile a definition's model inputs twice from one checked tree: into DuckDB's SQL and into an ONNX graph.
 
 Feature values are float64 and are rounded once, to float32, at the very end (offline, `read_model_inputs` does the
-same); what is too large for float32 becomes null. + - * / sqrt floor ceil abs and all comparisons are equal to the bit
-in both engines; ln, exp, sin and cos come from two libraries and may differ in the last bit of float64.
+same); what is too large for float32 becomes null. Every operator is equal to the bit in both engines, since both call
+one C library, but sin and cos: those come from two libraries and are rounded to 9 decimals.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from everloop.contracts.definition import ColumnType, Definition
 from everloop.errors import DefinitionError
 from everloop.features.expression import Column, Node, columns_of
 from everloop.features.graph import Graph
+from everloop.features.history.compile import compile_history
 from everloop.features.parse import parse
 from everloop.features.signature import Kind
 
@@ -32,10 +33,10 @@ _RAW_COLUMN_SQL = _MODEL_INPUT_SQL | {Kind.TIMESTAMP: "epoch({})"}
 @dataclass(frozen=True)
 class CompiledFeatures:
     raw_columns: dict[str, ColumnType]
-    """What the graph takes, [N, 1] each: float64 with NaN for null (a timestamp is seconds since 1970, UTC), or text
-    with '' for null."""
+    """What the graph takes, [N, 1] each: float64, finite or NaN for null (a timestamp is seconds since 1970, UTC), or
+    text with '' for null."""
     expressions: dict[str, Node]
-    """The model's inputs by name: its columns, then the features, each in the order of the definition."""
+    """The model's inputs by name: its columns, its history, then the features, each in the order of the definition."""
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -78,16 +79,20 @@ def compile_features(definition: Definition) -> CompiledFeatures:
         raise DefinitionError("\n".join(compiler.problems))
     expressions: dict[str, Node] = {
         name: Column(name, column.type) for name, column in definition.model_columns.items()
-    } | {feature: compiler.done[feature] for feature in definition.features}
+    }
+    expressions |= {name: Column(name, ColumnType.NUMBER) for name in definition.history_features}
+    expressions |= {feature: compiler.done[feature] for feature in definition.features}
     read = set().union(*(columns_of(node) for node in expressions.values()))
-    raw_columns = {name: column.type for name, column in definition.inputs.items() if name in read}
-    if taken := {NUMBERS, TEXTS} & raw_columns.keys():
-        raise DefinitionError(f"columns.{taken.pop()}: the name is taken by the model's own input; rename the column")
+    raw_columns = {name: column.type for name, column in definition.served_columns.items() if name in read}
+    for name in raw_columns.keys() & {NUMBERS, TEXTS}:
+        place = "history" if name in definition.history_features else "columns"
+        raise DefinitionError(f"{place}.{name}: the name is taken by the model's own input; choose another name")
     return CompiledFeatures(raw_columns, expressions)
 
 
 def check_features(definition: Definition) -> None:
-    """Raises DefinitionError with one line for each feature that cannot be compiled."""
+    """Raises DefinitionError with one line for each history that is wrong, or for each feature."""
+    compile_history(definition)
     compile_features(definition)
 
 
@@ -124,7 +129,7 @@ class _Compiler:
         return node
 
     def _look_up(self, name: str) -> Node:
-        inputs = self._definition.inputs
+        inputs = self._definition.served_columns
         if name in inputs:
             return Column(name, inputs[name].type)
         if name in self._open:

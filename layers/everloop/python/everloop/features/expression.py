@@ -38,6 +38,11 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def operand(node: exp.Expr) -> list[exp.Expr]:
+    """The one argument of an operator whose other parts are fixed."""
+    return [node.this]
+
+
 @dataclass(frozen=True)
 class Operator:
     """One operator, whole: what users call it, where the parser puts it, its kinds, and its form in both engines."""
@@ -48,11 +53,16 @@ class Operator:
     duckdb: Callable[..., str]
     onnx: Callable[..., Tensor]
     overflows: bool = False
-    """Finite numbers can give a number that is not finite."""
-    transparent: bool = False
-    """A number that is not finite never gives a finite one, so the check can wait until after this operator."""
+    """Finite numbers can give an infinite one."""
+    undefined: bool = False
+    """Finite numbers can give NaN, which ONNX takes for null as it is and DuckDB does not."""
+    transparent: frozenset[int] = frozenset()
+    """The places where a number that is not finite never gives a finite one: its check can wait until after this."""
     arguments: Callable[[exp.Expr], list[exp.Expr]] = lambda node: list(node.iter_expressions())
     """The parser's children in the order in which both forms take them."""
+    settings: Callable[[exp.Expr], tuple[str, ...]] = lambda _: ()
+    """What is fixed when the definition is read, a unit or a pattern: both forms take it before their arguments.
+    Raises SignatureError."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class Literal:
     kind: Kind
     size: ClassVar[int] = 1
     unchecked: ClassVar[bool] = False
+    infinite: ClassVar[bool] = False
     constant: ClassVar[bool] = True
 
     def to_duckdb(self) -> str:
@@ -93,6 +104,7 @@ class Column:
     type: ColumnType
     size: ClassVar[int] = 1
     unchecked: ClassVar[bool] = False
+    infinite: ClassVar[bool] = False
     constant: ClassVar[bool] = False
 
     @property
@@ -103,8 +115,7 @@ class Column:
         return _COLUMN_SQL[self.kind].format(quote(self.name))
 
     def to_onnx(self, graph: Graph) -> Tensor:
-        column = graph.input(self.name)
-        return graph.finite(column) if self.kind in (Kind.NUMBER, Kind.TIMESTAMP) else column
+        return graph.input(self.name)
 
 
 @dataclass(frozen=True)
@@ -112,38 +123,48 @@ class Call:
     operator: Operator
     arguments: tuple["Node", ...]
     kind: Kind
+    settings: tuple[str, ...] = ()
     size: int = field(init=False)
     """Nodes of the tree."""
     unchecked: bool = field(init=False)
     """May it hold a number that is not finite, before the check?"""
+    infinite: bool = field(init=False)
+    """May it hold infinity, before the check?"""
     constant: bool = field(init=False)
     """Reads no column."""
 
     def __post_init__(self) -> None:
-        hidden = self.operator.transparent and any(argument.unchecked for argument in self.arguments)
+        operator = self.operator
+        let_through = [argument for place, argument in enumerate(self.arguments) if place in operator.transparent]
+        infinite = operator.overflows or any(argument.infinite for argument in let_through)
+        unchecked = infinite or operator.undefined or any(argument.unchecked for argument in let_through)
         object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
-        object.__setattr__(self, "unchecked", self.operator.overflows or hidden)
+        object.__setattr__(self, "unchecked", unchecked)
+        object.__setattr__(self, "infinite", infinite)
         object.__setattr__(self, "constant", all(argument.constant for argument in self.arguments))
 
-    def to_duckdb(self, *, checked: bool = True) -> str:
-        form = self.operator.duckdb(*(self._argument_sql(argument) for argument in self.arguments))
-        return _FINITE.format(form) if checked and self.unchecked else form
+    def to_duckdb(self) -> str:
+        return _FINITE.format(self._form()) if self.unchecked else self._form()
 
-    def to_onnx(self, graph: Graph, *, checked: bool = True) -> Tensor:
-        form = self.operator.onnx(graph, *(self._argument_tensor(graph, argument) for argument in self.arguments))
-        return graph.finite(form) if checked and self.unchecked else form
+    def to_onnx(self, graph: Graph) -> Tensor:
+        """May hold infinity: what reads it, an operator or the graph's output, makes that null."""
+        tensors = (self._tensor(graph, place, argument) for place, argument in enumerate(self.arguments))
+        return self.operator.onnx(graph, *self.settings, *tensors)
 
-    def _argument_sql(self, argument: "Node") -> str:
-        if isinstance(argument, Call):
-            return argument.to_duckdb(checked=not self.operator.transparent)
+    def _form(self) -> str:
+        return self.operator.duckdb(*self.settings, *(self._sql(*argument) for argument in enumerate(self.arguments)))
+
+    def _sql(self, place: int, argument: "Node") -> str:
+        if isinstance(argument, Call) and place in self.operator.transparent:
+            return argument._form()
         return argument.to_duckdb()
 
-    def _argument_tensor(self, graph: Graph, argument: "Node") -> Tensor:
-        if isinstance(argument, Call):
-            tensor = argument.to_onnx(graph, checked=not self.operator.transparent)
-        else:
-            tensor = argument.to_onnx(graph)
-        return graph.hide(tensor) if self.operator.overflows and _looks_like_zero_or_one(argument) else tensor
+    def _tensor(self, graph: Graph, place: int, argument: "Node") -> Tensor:
+        tensor = argument.to_onnx(graph)
+        if argument.infinite and place not in self.operator.transparent:
+            tensor = graph.finite(tensor)
+        calculates = self.operator.overflows or self.operator.undefined
+        return graph.hide(tensor) if calculates and _looks_like_zero_or_one(argument) else tensor
 
 
 Node = Literal | Column | Call
@@ -164,11 +185,11 @@ def columns_of(node: Node) -> set[str]:
     return {node.name} if isinstance(node, Column) else set()
 
 
-def call(operator: Operator, arguments: Sequence[Node]) -> Call:
+def call(operator: Operator, arguments: Sequence[Node], settings: tuple[str, ...] = ()) -> Call:
     """Apply the operator; a bare NULL takes the kind its place asks for. Raises SignatureError."""
     kinds, result = operator.signature([argument.kind for argument in arguments])
     typed = (
         Literal(None, kind) if argument.kind is Kind.NULL else argument
         for argument, kind in zip(arguments, kinds, strict=True)
     )
-    return Call(operator, tuple(typed), result)
+    return Call(operator, tuple(typed), result, settings)

@@ -3,8 +3,10 @@
 Numbers, booleans (0 and 1) and timestamps (seconds since 1970, UTC) are all float64, so that NaN can stand for null.
 """
 
+import functools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ class Graph:
         self._nodes: dict[object, tuple[onnx.NodeProto, str]] = {}
         self._constants: dict[object, onnx.TensorProto] = {}
         self._outputs: list[onnx.ValueInfoProto] = []
+        self._true: dict[str, Tensor] = {}
+        self._false: dict[str, Tensor] = {}
         self._last = 0
 
     def input(self, name: str) -> Tensor:
@@ -47,6 +51,13 @@ class Graph:
         if key not in self._constants:
             self._constants[key] = numpy_helper.from_array(array, self._new_name())
         return Tensor(self._constants[key].name, is_text, nullable=False)
+
+    def integers(self, *values: int) -> Tensor:
+        """A vector of int64: a shape or an axis."""
+        key = ("integers", values)
+        if key not in self._constants:
+            self._constants[key] = numpy_helper.from_array(np.array(values, np.int64), self._new_name())
+        return Tensor(self._constants[key].name, nullable=False)
 
     def hide(self, constant: Tensor) -> Tensor:
         """The same value, in a form that onnxruntime's optimizer cannot see is constant.
@@ -76,21 +87,49 @@ class Graph:
         return self.op("Equal", tensor, self.constant(NULL_TEXT)) if tensor.is_text else self.op("IsNaN", tensor)
 
     def is_true(self, tensor: Tensor) -> Tensor:
-        return self.op("Equal", tensor, self.constant(1.0))
+        """An ONNX boolean, false for null."""
+        return self._true.get(tensor.name) or self.op("Equal", tensor, self.constant(1.0))
 
     def is_false(self, tensor: Tensor) -> Tensor:
-        return self.op("Equal", tensor, self.constant(0.0))
+        """An ONNX boolean, false for null."""
+        return self._false.get(tensor.name) or self.op("Equal", tensor, self.constant(0.0))
 
-    def truth(self, condition: Tensor, *, null_if: Collection[Tensor] = ()) -> Tensor:
-        """ONNX boolean → 0.0, 1.0, or null wherever one of `null_if` is null."""
-        result = self.op("Cast", condition, to=TensorProto.DOUBLE)
-        nulls = [self.is_null(tensor) for tensor in null_if if tensor.nullable]
+    def truth(self, true: Tensor, *, false: Tensor | None = None, null_if: Collection[Tensor] = ()) -> Tensor:
+        """ONNX boolean → 0.0, 1.0, or null wherever one of `null_if` is null; `true` and `false` are false there."""
+        nulls = [tensor for tensor in null_if if tensor.nullable]
+        number = self.op("Cast", true, to=TensorProto.DOUBLE)
         if not nulls:
-            return result
-        any_null = nulls[0]
-        for null in nulls[1:]:
-            any_null = self.op("Or", any_null, null)
-        return self.where(any_null, self.constant(NULL_NUMBER), result)
+            return self._decided(true, self.op("Not", true), number, nullable=False)
+        if len(nulls) == 1 and not nulls[0].is_text:
+            zero_or_null = self.op("Sub", nulls[0], nulls[0])
+            return self._decided(true, false, self.where(true, self.constant(1.0), zero_or_null))
+        if false is not None:
+            return self.either(true, false)
+        return self._decided(true, None, self.unless_null(number, *nulls))
+
+    def either(self, true: Tensor, false: Tensor) -> Tensor:
+        """Two ONNX booleans, of which at most one holds → 1.0, 0.0, or null where neither does."""
+        otherwise = self.where(false, self.constant(0.0), self.constant(NULL_NUMBER))
+        return self._decided(true, false, self.where(true, self.constant(1.0), otherwise))
+
+    def negation(self, truth: Tensor) -> Tensor:
+        number = self.op("Sub", self.constant(1.0), truth)
+        return self._decided(self.is_false(truth), self.is_true(truth), number, nullable=truth.nullable)
+
+    def _decided(self, true: Tensor, false: Tensor | None, number: Tensor, *, nullable: bool = True) -> Tensor:
+        """Remember what is_true and is_false of this number are; what nobody asks for, `build` leaves out."""
+        self._true[number.name] = true
+        if false is not None:
+            self._false[number.name] = false
+        return replace(number, nullable=nullable)
+
+    def unless_null(self, result: Tensor, *arguments: Tensor) -> Tensor:
+        """The result, or null wherever one of the arguments is null."""
+        nulls = [self.is_null(tensor) for tensor in arguments if tensor.nullable]
+        if not nulls:
+            return replace(result, nullable=False)
+        any_null = functools.reduce(partial(self.op, "Or"), nulls)
+        return self.where(any_null, self.null_like(result), result)
 
     def finite(self, number: Tensor) -> Tensor:
         """Infinity becomes null; NaN is null already."""
@@ -112,15 +151,22 @@ class Graph:
             helper.make_tensor_value_info(column, TensorProto.STRING if is_text else TensorProto.DOUBLE, ["N", 1])
             for column, is_text in self._inputs.items()
         ]
-        graph = helper.make_graph(
-            [node for node, _ in self._nodes.values()],
-            name,
-            inputs,
-            self._outputs,
-            initializer=list(self._constants.values()),
-        )
+        nodes = self._needed()
+        read = {name for node in nodes for name in node.input}
+        constants = [constant for constant in self._constants.values() if constant.name in read]
+        graph = helper.make_graph(nodes, name, inputs, self._outputs, initializer=constants)
         opset = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="everloop")
+
+    def _needed(self) -> list[onnx.NodeProto]:
+        """The nodes that some output depends on, in order."""
+        names = {output.name for output in self._outputs}
+        needed = []
+        for node, output in reversed(self._nodes.values()):
+            if output in names:
+                needed.append(node)
+                names.update(node.input)
+        return needed[::-1]
 
     def _new_name(self) -> str:
         self._last += 1

@@ -12,27 +12,27 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from everloop.features.expression import Call, Literal, Node, call
-from everloop.features.operators import OPERATORS, WAYS_AROUND
+from everloop.features.operators import OPERATORS, WAYS_AROUND, WITHOUT_ONNX
+from everloop.features.operators.calendar import PARTS
+from everloop.features.operators.cast import CASTS
+from everloop.features.operators.text import ESCAPE, escaped
 from everloop.features.signature import Kind, SignatureError
 
 _MAXIMUM_SIZE = 500  # nodes, with the features it uses written out; DuckDB stops at 1,000 levels
 
 _UNDERSTOOD = frozenset(
-    {"this", "expression", "expressions", "ifs", "default"}  # what an operator's `arguments` reads
-    | {"typed", "safe", "ignore_nulls"}  # what sqlglot sets by itself and changes nothing here
+    {"this", "expression", "expressions", "ifs", "default", "low", "high"}  # what an operator's `arguments` reads
+    | {"escape", "unit", "to"}  # what an operator's `settings` reads
+    | {"typed", "safe", "ignore_nulls", "coalesce", "date_part_boundary"}  # set by sqlglot itself, as DuckDB means it
 )
 
-_PARTS: dict[str, type[exp.Expr]] = {
-    "epoch": exp.TimeToUnix,
-    "minute": exp.Minute,
-    "hour": exp.Hour,
+_INSTEAD = {"decimals": "round(x * 100) / 100", "symmetric": "the smaller end first"}
+
+_PARTS: dict[str, type[exp.Expr]] = {part.name: part.node for part in PARTS} | {
     "dow": exp.DayOfWeek,
-    "dayofweek": exp.DayOfWeek,
+    "weekday": exp.DayOfWeek,
     "doy": exp.DayOfYear,
-    "dayofyear": exp.DayOfYear,
-    "day": exp.Day,
-    "month": exp.Month,
-    "year": exp.Year,
+    "dayofmonth": exp.Day,
 }
 
 
@@ -73,8 +73,12 @@ def _place(node: exp.Expr, sql: str) -> str:
     starts = [item.meta["start"] for item in node.walk() if "start" in item.meta]
     if not starts:
         return ""
-    rest = sql[min(starts) :]
-    return f"at character {min(starts) + 1}, {rest if len(rest) <= 40 else f'{rest[:37]}...'!r}: "
+    start = min(starts)
+    opening = re.search(r"(\w+)\s*\(\s*$", sql[:start])  # TRIM(, CAST( and a few others carry no position of their own
+    if opening and isinstance(node, exp.Func) and opening[1].upper() in node.sql_names():
+        start = opening.start()
+    rest = sql[start:]
+    return f"at character {start + 1}, {rest if len(rest) <= 40 else f'{rest[:37]}...'!r}: "
 
 
 def _read(tree: exp.Expr, lookup: Lookup) -> Node:
@@ -85,9 +89,11 @@ def _read(tree: exp.Expr, lookup: Lookup) -> Node:
     if operator is None:
         raise RefusedError(tree, _not_in_the_table(node))
     if strange := {key for key, value in node.args.items() if value} - _UNDERSTOOD:
-        raise RefusedError(tree, f"{operator.name} cannot take {', '.join(sorted(strange))!r} here")
+        instead = "".join(f"; write {_INSTEAD[part]}" for part in sorted(strange & _INSTEAD.keys()))
+        raise RefusedError(tree, f"{operator.name} cannot take {', '.join(sorted(strange))!r} here{instead}")
     try:
-        result = call(operator, [_read(argument, lookup) for argument in operator.arguments(node)])
+        arguments = [_read(argument, lookup) for argument in operator.arguments(node)]
+        result = call(operator, arguments, operator.settings(node))
     except SignatureError as error:
         raise RefusedError(tree, f"{operator.name}: {error}") from error
     if result.size > _MAXIMUM_SIZE:
@@ -109,6 +115,10 @@ def _not_in_the_table(node: exp.Expr) -> str:
     name = (node.name if isinstance(node, exp.Anonymous) else class_in_snake_case).lower()
     usable = {operator.name.lower(): operator.name for operator in OPERATORS.values()}
     near = difflib.get_close_matches(name, usable, n=1)
+    if name in WITHOUT_ONNX:
+        return (
+            f"{name!r} cannot be compiled for serving, because ONNX has no operator for it; near: {WITHOUT_ONNX[name]}"
+        )
     if name in WAYS_AROUND:
         remedy = f"write {WAYS_AROUND[name]}"
     elif near:
@@ -137,9 +147,7 @@ def _literal(node: exp.Expr, _: Lookup) -> Node:
 
 
 def _timestamp(node: exp.Expr, _: Lookup) -> Node:
-    """`TIMESTAMP '2024-01-31 12:00:00'` or `DATE '2024-01-31'`; any other cast is refused."""
-    if not (node.this.is_string and node.args["to"].this in _TIMESTAMP_TYPES):
-        raise RefusedError(node, f"'cast' cannot be compiled for serving; write {WAYS_AROUND['cast']}")
+    """`TIMESTAMP '2024-01-31 12:00:00'` or `DATE '2024-01-31'`."""
     try:
         moment = datetime.fromisoformat(node.this.name)
     except ValueError as error:
@@ -160,11 +168,21 @@ _LEAVES: dict[type[exp.Expr], Callable[[exp.Expr, Lookup], Node]] = {
 }
 
 
-def _between(node: exp.Expr) -> exp.Expr:
-    if node.args.get("symmetric"):
-        raise RefusedError(node, "write BETWEEN low AND high, without SYMMETRIC")
-    low = exp.GTE(this=node.this, expression=node.args["low"])
-    return exp.And(this=low, expression=exp.LTE(this=node.this, expression=node.args["high"]))
+def _cast(node: exp.Expr) -> exp.Expr:
+    """A timestamp in quotes stays, it is a literal; any other cast becomes the operator of its type."""
+    target = node.args["to"]
+    if node.this.is_string and target.this in _TIMESTAMP_TYPES:
+        return node if type(node) is exp.Cast else exp.Cast(this=node.this, to=target)
+    name = target.this.value if isinstance(target.this, exp.DataType.Type) else ""
+    if name not in CASTS or target.expressions:
+        raise RefusedError(node, f"'cast' to {target.sql('duckdb')} cannot be compiled for serving; {_OTHER_CASTS}")
+    return CASTS[name](this=node.this, to=target)
+
+
+_OTHER_CASTS = (
+    "numbers are float64, a timestamp is a TIMESTAMP already, and ONNX writes numbers as text in its own way; "
+    "known are CAST AS DOUBLE, TINYINT, SMALLINT, INTEGER, BIGINT, BOOLEAN and DATE"
+)
 
 
 def _case(node: exp.Expr) -> exp.Expr:
@@ -197,19 +215,82 @@ def _is(node: exp.Expr) -> exp.Expr:
 
 
 def _extract(node: exp.Expr) -> exp.Expr:
-    part = node.name.lower()
-    if part not in _PARTS:
-        raise RefusedError(node, f"EXTRACT knows {', '.join(_PARTS)}, not {part!r}")
-    return _PARTS[part](this=node.expression)
+    return _part(node, node.name, node.expression)
+
+
+def _part(node: exp.Expr, name: str, timestamp: exp.Expr) -> exp.Expr:
+    if name.lower() not in _PARTS:
+        raise RefusedError(node, f"known parts are {', '.join(_PARTS)}, not {name.lower()!r}")
+    return _PARTS[name.lower()](this=timestamp)
+
+
+def _anonymous(node: exp.Expr) -> exp.Expr:
+    """Functions that sqlglot has no class for."""
+    name, arguments = node.name.lower(), node.expressions
+    if name in ("date_part", "datepart") and len(arguments) == 2 and arguments[0].is_string:
+        return _part(node, arguments[0].name, arguments[1])
+    if name in _PARTS and len(arguments) == 1:
+        return _PARTS[name](this=arguments[0])
+    if name in _PLACES and len(arguments) == 2:
+        return _found(_PLACES[name])(exp.StartsWith(this=arguments[0], expression=arguments[1]))
+    return node
+
+
+def _power(node: exp.Expr) -> exp.Expr:
+    """A square and a cube are products: onnxruntime computes them so under a constant exponent, DuckDB does not."""
+    base, exponent = node.this, node.expression
+    if not isinstance(exponent, exp.Literal) or exponent.is_string or float(exponent.name) not in (2, 3):
+        return node
+    square = exp.Mul(this=base, expression=base)
+    return square if float(exponent.name) == 2 else exp.Mul(this=square, expression=base)
+
+
+def _like(node: exp.Expr) -> exp.Expr:
+    """`NOT LIKE` is NOT of LIKE."""
+    if not node.args.get("negate"):
+        return node
+    return exp.Not(this=type(node)(**{key: value for key, value in node.args.items() if key != "negate"}))
+
+
+def _escape(node: exp.Expr) -> exp.Expr:
+    if not isinstance(node.this, exp.Like | exp.ILike):
+        raise RefusedError(node, "ESCAPE belongs to LIKE and ILIKE")
+    return type(node.this)(**node.this.args, escape=node.expression)
+
+
+_PLACES = {"prefix": "{}%", "suffix": "%{}", "ends_with": "%{}"}
+
+
+def _found(place: str) -> Callable[[exp.Expr], exp.Expr]:
+    """`starts_with(s, 'ab')` → `s LIKE 'ab%'`."""
+
+    def like(node: exp.Expr) -> exp.Expr:
+        text = node.expression
+        if not (text.is_string and text.name):
+            raise RefusedError(node, "expected a text in quotes to look for: it becomes a part of the ONNX graph")
+        pattern = exp.Literal.string(place.format(escaped(text.name)))
+        return exp.Like(this=node.this, expression=pattern, escape=exp.Literal.string(ESCAPE))
+
+    return like
 
 
 _SUGAR: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
+    exp.Anonymous: _anonymous,
     exp.Paren: lambda node: node.this,
-    exp.Between: _between,
     exp.Case: _case,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
     exp.If: _if,
     exp.In: _in,
     exp.Is: _is,
     exp.Extract: _extract,
+    exp.DayOfMonth: lambda node: exp.Day(this=node.this),
+    exp.Pow: _power,
+    exp.Like: _like,
+    exp.ILike: _like,
+    exp.Escape: _escape,
+    exp.StartsWith: _found("{}%"),
+    exp.EndsWith: _found("%{}"),
+    exp.Contains: _found("%{}%"),
 }
 """Another way to write what the table has → that; a node that is plain already comes back as it is."""

@@ -49,10 +49,18 @@ def unify(kinds: Sequence[Kind], among: frozenset[Kind] = EVERY_KIND) -> Kind:
     return found[0]
 
 
+_HINTS = {
+    (Kind.NUMBER, Kind.TIMESTAMP): "; between timestamps write epoch(a) - epoch(b) or date_diff('day', a, b)",
+    (Kind.NUMBER, Kind.BOOLEAN): "; write CAST(… AS INTEGER)",
+    (Kind.BOOLEAN, Kind.NUMBER): "; write … <> 0",
+    (Kind.TEXT, Kind.NUMBER): "; ONNX does not write a number as SQL does",
+}
+
+
 def _expect(kind: Kind, kinds: Sequence[Kind]) -> None:
     for came in kinds:
         if came not in (kind, Kind.NULL):
-            raise SignatureError(f"expected {kind}, got {came}")
+            raise SignatureError(f"expected {kind}, got {came}{_HINTS.get((kind, came), '')}")
 
 
 def all_of(kind: Kind, *, gives: Kind) -> Signature:

@@ -1,7 +1,7 @@
 """Answer with the champion, else with the version before it, else with the declared constant."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import Variant
 from everloop.contracts.registry import Aliases
 from everloop.errors import EverloopError, ModelUnavailableError, NotFoundError, StorageError
+from everloop.inference.history import HistoryLookup
 from everloop.inference.rows import to_columns
 from everloop.ports import Clock
 from everloop.scorer import Scorer
@@ -33,14 +34,19 @@ class Answer:
     labels: Sequence[Any]
     inputs: Columns
     failures: tuple[EverloopError, ...] = ()
-    """Why the versions before the one that answered did not."""
+    """Why the versions before the one that answered did not, or why it answered without history."""
+    history_misses: int = 0
+    """Entities named by rows of which no history is kept."""
 
 
 class Predictor:
     """Warm state of one worker: loaded versions, and aliases not older than `aliases_max_age`."""
 
-    def __init__(self, registry: ModelRegistry, clock: Clock, aliases_max_age: timedelta) -> None:
+    def __init__(
+        self, registry: ModelRegistry, history: HistoryLookup, clock: Clock, aliases_max_age: timedelta
+    ) -> None:
         self._registry = registry
+        self._history = history
         self._clock = clock
         self._max_age = aliases_max_age
         self._aliases: dict[str, tuple[datetime, Aliases]] = {}
@@ -54,6 +60,11 @@ class Predictor:
         A pinned version is asked alone: its failure is the caller's to see.
         """
         columns = to_columns(rows, definition)
+        history = self._history.look_up(definition, columns)
+        answer = self._answer(definition, columns | history.columns, len(rows), pinned_version)
+        return replace(answer, failures=(*history.failures, *answer.failures), history_misses=history.misses)
+
+    def _answer(self, definition: Definition, columns: Columns, count: int, pinned_version: int | None) -> Answer:
         if pinned_version is not None:
             scorer = self._scorer(definition.name, pinned_version)
             return _answer(scorer, columns, pinned_version, "model", "pinned")
@@ -64,7 +75,7 @@ class Predictor:
                 return _answer(scorer, columns, version, answered_by, "champion", failures=tuple(failures))
             except (ModelUnavailableError, StorageError, NotFoundError) as error:
                 failures.append(error)
-        return _constant(definition, columns, len(rows), tuple(failures))
+        return _constant(definition, columns, count, tuple(failures))
 
     def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
         try:

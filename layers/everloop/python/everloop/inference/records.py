@@ -23,8 +23,9 @@ def prediction_records(
 ) -> list[PredictionRecord]:
     """One record for each row of an answer, in order."""
     event_times = _event_times(definition, answer, now)
+    columns = definition.served_columns
     inputs = {
-        name: [_plain(value, definition.columns[name]) for value in values[:, 0].tolist()]
+        name: [_plain(value, columns[name]) for value in values[:, 0].tolist()]
         for name, values in answer.inputs.items()
     }
     return [

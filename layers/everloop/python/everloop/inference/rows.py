@@ -1,7 +1,6 @@
 """Turn the rows of a request into the typed columns a model takes, with every wrong cell named at once."""
 
 import difflib
-import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import MAXYEAR, UTC, datetime
@@ -11,27 +10,13 @@ import numpy as np
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Column, ColumnType, Definition
-from everloop.errors import InvalidRowsError, MalformedBodyError
+from everloop.contracts.rows import shown
+from everloop.errors import InvalidRowsError
 
-MAXIMUM_ROWS = 1_000
 MAXIMUM_PROBLEMS = 100
 """More than a person reads; the count in the message stays exact."""
 _INTEGER_BOUND = 2.0**63
 """What the lake's integer columns hold."""
-
-
-def parse_rows(body: Any, definition: Definition) -> list[dict[str, Any]]:
-    """The `rows` of a request body; raises MalformedBodyError unless there are 1 to 1,000 objects."""
-    if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
-        example = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: …" for name in list(definition.inputs)[:2])
-        raise MalformedBodyError(f'expected {{"rows": [{{{example}}}, …]}}, got {_shown(body)}')
-    rows: list[dict[str, Any]] = body["rows"]
-    if not 1 <= len(rows) <= MAXIMUM_ROWS:
-        raise MalformedBodyError(f"expected 1 to {MAXIMUM_ROWS} rows, got {len(rows)}")
-    for index, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise MalformedBodyError(f"rows[{index}]: expected an object, got {_shown(row)}")
-    return rows
 
 
 def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Columns:
@@ -50,7 +35,7 @@ def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Column
             try:
                 values.append(read(None if missing and _is_one_of(missing, value) else value, column))
             except ValueError as error:
-                problems.append({"row": index, "column": name, "expected": str(error), "got": _shown(value)})
+                problems.append({"row": index, "column": name, "expected": str(error), "got": shown(value)})
         if not problems:
             dtype: Any = object if column.type.is_textual else np.float64
             columns[name] = np.array(values, dtype=dtype).reshape(-1, 1)
@@ -99,7 +84,7 @@ def _unknown_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> 
             if name not in hints and len(hints) < MAXIMUM_PROBLEMS:  # a comparison takes long, a body holds many names
                 hints[name] = _hint(name, list(known))
             expected = f"a declared column{hints.get(name, '')}"
-            problems.append({"row": index, "column": name[:80], "expected": expected, "got": _shown(value)})
+            problems.append({"row": index, "column": name[:80], "expected": expected, "got": shown(value)})
     return problems
 
 
@@ -189,15 +174,3 @@ _READERS: dict[ColumnType, Callable[[Any, Column], Any]] = {
     ColumnType.TEXT: _read_text,
     ColumnType.TIMESTAMP: _read_timestamp,
 }
-
-
-_JSON_NAMES: dict[type, str] = {dict: "object", list: "array"}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool | type(None)):
-        return json.dumps(value)
-    if not isinstance(value, int | float | str):
-        return f"a JSON {_JSON_NAMES.get(type(value), 'value')}"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "…"

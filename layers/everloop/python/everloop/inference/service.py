@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import PredictionRecord, PredictionsMessage
 from everloop.contracts.registry import parse_version
+from everloop.contracts.rows import parse_rows
 from everloop.errors import EverloopError, StorageError
 from everloop.inference.predictor import Answer, Predictor
 from everloop.inference.records import messages_of, prediction_records
-from everloop.inference.rows import parse_rows
 from everloop.ports import Clock, MessageQueue
 
 
@@ -17,6 +17,7 @@ class Reply(NamedTuple):
     body: dict[str, Any]
     failures: tuple[EverloopError, ...]
     """What went wrong on the way to an answer that was given all the same."""
+    history_misses: int = 0
 
 
 class PredictionService:
@@ -51,6 +52,7 @@ class PredictionService:
                 ],
             },
             failures,
+            answer.history_misses,
         )
 
 

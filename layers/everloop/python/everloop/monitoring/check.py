@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.contracts.definition import ColumnType, Definition, Task
-from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance
+from everloop.contracts.monitoring import Check, ColumnDriftRecord, HistorySkew, Performance
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.profile import Profile
 from everloop.metrics import bootstrap_interval
 from everloop.monitoring.drift import NULL_SHARE_THRESHOLD, ColumnDrift, compare
+from everloop.monitoring.skew import measure_skew
 from everloop.monitoring.verdict import decide, hold_back
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.ports import EventBus
+from everloop.stores.batches import BatchStore
 from everloop.stores.checks import CheckStore, check_id
 from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import ModelRegistry
@@ -28,8 +30,11 @@ _WEEK = timedelta(days=7)
 
 
 class ModelChecker:
-    def __init__(self, registry: ModelRegistry, log: PredictionLog, checks: CheckStore, events: EventBus) -> None:
+    def __init__(
+        self, registry: ModelRegistry, batches: BatchStore, log: PredictionLog, checks: CheckStore, events: EventBus
+    ) -> None:
         self._registry = registry
+        self._batches = batches
         self._log = log
         self._checks = checks
         self._events = events
@@ -65,12 +70,27 @@ class ModelChecker:
         reference = _still_declared(reference, definition)
         window = self._read(definition, version, start, scheduled_time, list(reference.columns))
         common |= {"rows": window.rows, "outcomes": len(window.actual)}
+        if definition.history:
+            common["history_skew"] = self._skew(definition, version, start, scheduled_time)
         if window.rows < definition.monitoring.minimum_rows:
             return Check(**common, verdict="too-few-rows")
         columns = _drift(reference, window)
         performance = self._performance(definition, version, window)
         verdict, reasons = decide(columns, performance)
         return Check(**common, columns=columns, performance=performance, verdict=verdict, reasons=reasons)
+
+    def _skew(self, definition: Definition, version: int, start: datetime, end: datetime) -> HistorySkew | None:
+        with tempfile.TemporaryDirectory() as folder:
+            predictions = self._download("predictions", definition.name, start, end, Path(folder))
+            return measure_skew(
+                definition,
+                predictions,
+                self._batches,
+                folder=Path(folder),
+                version=version,
+                start=start,
+                end=end,
+            )
 
     def _read(
         self, definition: Definition, version: int, start: datetime, end: datetime, input_names: list[str]
@@ -138,16 +158,19 @@ class ModelChecker:
         self._events.publish("monitoring.checked", subject=check.model, data=data)
         if check.drifted_columns:
             self._events.publish("drift.detected", subject=check.model, data=data)
+        if check.history_skew and check.history_skew.different:
+            self._events.publish("history.skewed", subject=check.model, data=data)
         if check.verdict == "degraded":
             self._events.publish("performance.degraded", subject=check.model, data=data)
 
 
 def _still_declared(reference: Profile, definition: Definition) -> Profile:
     """Without columns that left the definition, or changed their kind, since the champion was trained."""
+    declared = definition.served_columns
     columns = {
         name: column
         for name, column in reference.columns.items()
-        if name in definition.columns and definition.columns[name].type.is_textual == (name not in reference.centres)
+        if name in declared and declared[name].type.is_textual == (name not in reference.centres)
     }
     return Profile(reference.rows, columns)
 

@@ -66,7 +66,7 @@ def write_messages(
                 group = (message.kind, message.model, date.fromisoformat(outcome.observed_at[:10]))
                 groups[group].append(outcome.model_dump_json())
         else:
-            inputs = load_definition(message.model).inputs
+            inputs = load_definition(message.model).served_columns
             columns[message.kind, message.model] = _PREDICTION_COLUMNS | {
                 INPUT_PREFIX + name: _INPUT_TYPES[column.type] for name, column in inputs.items()
             }

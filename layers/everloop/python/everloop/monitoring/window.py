@@ -83,13 +83,14 @@ def _columns(
     connection: duckdb.DuckDBPyConnection, definition: Definition, input_names: Sequence[str]
 ) -> dict[str, npt.NDArray[Any]]:
     present = {row[0] for row in connection.execute("select column_name from (describe served)").fetchall()}
+    declared = definition.served_columns
     selected = []
     for name in input_names:
         logged = INPUT_PREFIX + name
-        if logged not in present or name not in definition.columns:
+        if logged not in present or name not in declared:
             continue  # declared after these rows were logged, or no more
         quoted = identifier(logged)
-        textual = definition.columns[name].type.is_textual
+        textual = declared[name].type.is_textual
         value = f"coalesce({quoted}, '')" if textual else f"coalesce(cast({quoted} as double), 'nan'::double)"
         selected.append(f"{value} as {identifier(name)}")
     if not selected:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from everloop.contracts.datasets import DatasetManifest, DatasetStatistics, build_manifest
+from everloop.contracts.datasets import (
+    DatasetManifest,
+    DatasetStatistics,
+    build_manifest,
+    divided_batches,
+    why_left_out,
+)
 from everloop.contracts.definition import ColumnType, Definition
 from everloop.features.profile import Profile
 from everloop.ports import Clock
@@ -59,8 +65,8 @@ class DatasetViews:
         """What a training with this `as_of` would learn from, by all that is known or was known at that moment."""
         moment = parse_moment("as_of", as_of) if as_of else self._clock.now()
         known = parse_moment("known_at", known_at) if known_at else None
-        reports = self._batches.reports(definition.name)
-        _, manifest = build_manifest(definition, reports, as_of=moment, known_at=known)
+        reports = list(self._batches.reports(definition.name))
+        selection, manifest = build_manifest(definition, reports, as_of=moment, known_at=known)
         return {
             "model": definition.name,
             "as_of": moment.isoformat(),
@@ -68,6 +74,13 @@ class DatasetViews:
             "version": manifest.version,
             "exists": self._datasets.exists(definition.name, manifest.version),
             "manifest": manifest.model_dump(mode="json"),
+            "timestamp": definition.data.timestamp,
+            "divided": divided_batches(definition, selection),
+            "left_out": [
+                {"batch_id": report.batch_id, "rows": report.rows.accepted, "reason": reason}
+                for report in sorted(reports, key=lambda report: (report.received_at, report.batch_id))
+                if (reason := why_left_out(definition, report, as_of=moment, known_at=known))
+            ],
         }
 
     def diff(self, model: str, one: str, other: str) -> dict[str, Any]:

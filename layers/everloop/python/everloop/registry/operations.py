@@ -60,13 +60,11 @@ class Operations:
         if version not in versions:
             have = ", ".join(map(str, versions)) or "none"
             raise NotFoundError(f"model {model!r} has no version {version}; there are: {have}")
-        now = self._clock.now()
-        return self._change(model, lambda aliases: change(aliases, version, at=now, reason=reason, by=by))
+        return self._change(model, lambda aliases: change(aliases, version, at=self._clock.now(), reason=reason, by=by))
 
     def roll_back(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
         reason = _fields(body, {"reason": str}).get("reason", "rolled back by an operator")
-        now = self._clock.now()
-        aliases = self._change(model, lambda aliases: roll_back(aliases, at=now, reason=reason, by=by))
+        aliases = self._change(model, lambda aliases: roll_back(aliases, at=self._clock.now(), reason=reason, by=by))
         return aliases.model_dump(mode="json")
 
     def _change(self, model: str, change: Callable[[Aliases], Aliases]) -> Aliases:

@@ -37,6 +37,8 @@ def roll_back(aliases: Aliases, *, at: datetime, reason: str, by: str) -> Aliase
 
 
 def _change(aliases: Aliases, action: str, version: int, *, at: datetime, reason: str, by: str) -> Aliases:
+    # Two writers' clocks differ, and the slower one may win later: a change is never older than the one before it.
+    at = max([at, *(change.at for change in aliases.history[-1:])])
     change = AliasChange.model_validate(
         {
             "epoch": aliases.epoch + 1,

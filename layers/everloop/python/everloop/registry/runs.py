@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from everloop.contracts.registry import RunReport
+from everloop.contracts.registry import RunReport, TrialReport
 from everloop.ports import Clock, EventBus
 from everloop.stores.registry import ModelRegistry
 
@@ -11,7 +11,13 @@ _MAXIMUM_CAUSE = 2_000
 
 
 def finish_run(
-    state: dict[str, Any], status: str, *, registry: ModelRegistry, events: EventBus, clock: Clock
+    state: dict[str, Any],
+    status: str,
+    *,
+    registry: ModelRegistry,
+    events: EventBus,
+    clock: Clock,
+    started_at: str | None = None,
 ) -> RunReport:
     """`state` is the state machine's: whatever steps were reached left their results in it."""
     evaluation = state.get("evaluation") or {}
@@ -25,10 +31,19 @@ def finish_run(
             "status": status,
             "version": (state.get("registration") or {}).get("version"),
             "dataset_version": (state.get("dataset") or {}).get("dataset_version"),
+            "as_of": state.get("as_of"),
+            "asked_because": state.get("reason", ""),
+            "requested_by": state.get("requested_by", ""),
             "reason": (error or {}).get("message") or "; ".join(refusals) or declined or state.get("reason", ""),
-            "gates": evaluation.get("gates", []),
+            "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics", {}),
+            "intervals": evaluation.get("intervals", {}),
+            "champion": _champion(evaluation.get("champion")),
+            "gates": evaluation.get("gates", []),
+            "trials": _trials(state),
+            "chosen_trial": (state.get("candidate") or {}).get("trial"),
             "error": error,
+            "started_at": started_at,
             "finished_at": clock.now(),
         }
     )
@@ -36,6 +51,20 @@ def finish_run(
         report = registry.report(report.model, report.run_id)  # a repeated delivery: the first report stands
     events.publish("training.finished", subject=report.model, data=report.model_dump(mode="json"))
     return report
+
+
+def _trials(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """As planned and as they ended: one that was lost tells no more than its number and its error."""
+    planned = {trial["trial"]: trial for trial in (state.get("dataset") or {}).get("trials", [])}
+    ended = [{**planned.get(trial["trial"], {}), **trial} for trial in state.get("trials") or []]
+    return [{name: trial[name] for name in TrialReport.model_fields if name in trial} for trial in ended]
+
+
+def _champion(metrics: dict[str, Any] | None) -> dict[str, Any] | None:
+    if metrics is None:
+        return None
+    known = {name: metrics[name] for name in ("version", "rows")}
+    return {**known, "metrics": {name: value for name, value in metrics.items() if name not in known}}
 
 
 def _declined(promotion: dict[str, Any]) -> str:

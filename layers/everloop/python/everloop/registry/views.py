@@ -4,10 +4,14 @@ import json
 from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition
-from everloop.contracts.registry import parse_version
+from everloop.contracts.registry import RunReport, parse_version
 from everloop.registry.datasets import DatasetViews
+from everloop.registry.moments import parse_moment
 from everloop.stores.checks import CheckStore
 from everloop.stores.registry import ModelRegistry
+
+RUNS = 500
+"""Reports that are listed at most: a year and more of daily training."""
 
 
 class Views(NamedTuple):
@@ -55,8 +59,27 @@ class ModelViews:
     def history(self, model: str) -> dict[str, Any]:
         return self._registry.aliases(model).model_dump(mode="json")
 
+    def champion_at(self, model: str, at: str) -> dict[str, Any]:
+        """Who was champion at a moment, by which change, and until when; nulls before the first and after the last."""
+        moment = parse_moment("at", at)
+        aliases = self._registry.aliases(model)
+        change = aliases.change_at(moment)
+        epoch = change.epoch if change else 0
+        following = next(iter(aliases.history[epoch:]), None)
+        return {
+            "model": model,
+            "at": moment.isoformat(),
+            "champion": change.champion if change else None,
+            "change": change.model_dump(mode="json") if change else None,
+            "until": following.at.isoformat() if following else None,
+        }
+
     def monitoring(self, model: str) -> dict[str, Any]:
         return {"model": model, "checks": [check.model_dump(mode="json") for check in self._checks.since(model)]}
+
+    def runs(self, model: str) -> dict[str, Any]:
+        """The newest of the ended runs, oldest first: what compares them, without their trials."""
+        return {"model": model, "runs": [_compared(report) for report in self._registry.reports(model, newest=RUNS)]}
 
     def run(self, model: str, run_id: str) -> dict[str, Any]:
         return self._registry.report(model, run_id).model_dump(mode="json")
@@ -69,3 +92,14 @@ class ModelViews:
             "created_at": manifest.created_at.isoformat(),
             "metrics": json.loads(self._registry.read(model, version, "metrics.json"))["candidate"],
         }
+
+
+def _compared(report: RunReport) -> dict[str, Any]:
+    chosen = report.chosen
+    return {
+        **report.model_dump(mode="json", exclude={"model", "trials", "gates", "chosen_trial"}),
+        "algorithm": chosen.algorithm if chosen else None,
+        "parameters": chosen.parameters if chosen else {},
+        "trials": len(report.trials),
+        "gates_failed": [gate.name for gate in report.gates if not gate.passed],
+    }

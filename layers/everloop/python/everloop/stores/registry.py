@@ -5,6 +5,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ LINEAGE = "lineage.json"
 _VERSION_KEY = re.compile(r".*/versions/(\d+)/([^/]+)")
 _SWAP_ATTEMPTS = 100
 _SWAP_PAUSE_S = 0.02
+_READERS = 10
+"""Threads that read at once: as many as a client of S3 keeps connections."""
 
 
 class ModelRegistry:
@@ -139,3 +142,10 @@ class ModelRegistry:
         except ObjectNotFoundError as error:
             raise NotFoundError(f"run {run_id!r} of {model!r} has not ended, or never began") from error
         return RunReport.model_validate_json(body)
+
+    def reports(self, model: str, *, newest: int) -> list[RunReport]:
+        """The ended runs, oldest first; of more than `newest`, those whose ids come last, and ids go with time."""
+        keys = list(self._objects.list_keys(f"{model}/reports/"))[-newest:]
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = [RunReport.model_validate_json(stored.body) for stored in pool.map(self._objects.get, keys)]
+        return sorted(found, key=lambda report: (report.finished_at, report.run_id))

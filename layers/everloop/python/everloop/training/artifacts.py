@@ -68,9 +68,8 @@ def _json(document: Any) -> bytes:
 def _mlmodel(definition: Definition, candidate: Candidate, request: TrainingRequest) -> dict[str, Any]:
     """JSON is YAML, so MLflow reads this as it is."""
     model_inputs = [value.name for value in onnx.load_from_string(candidate.model).graph.input]
-    inputs = [
-        {"name": name, "type": _MLFLOW_TYPES[definition.columns[name].type], "required": True} for name in model_inputs
-    ]
+    columns = definition.served_columns
+    inputs = [{"name": name, "type": _MLFLOW_TYPES[columns[name].type], "required": True} for name in model_inputs]
     return {
         "flavors": {
             "onnx": {

@@ -16,10 +16,11 @@ from everloop.errors import UnusableTargetError
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_model_inputs, read_raw_columns
 from everloop.features.profile import Profile, centres_of
+from everloop.reading.accepted import BATCH
 from everloop.sql import identifier
 from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.probes import PROBES_TABLE, create_probes
-from everloop.training.rows import BATCH, ROWS_TABLE
+from everloop.training.rows import ROWS_TABLE
 
 
 def prepare(
@@ -59,7 +60,7 @@ def read_columns(connection: duckdb.DuckDBPyConnection, definition: Definition, 
     """Of `training_rows`, as the graph takes them: what the model reads, and what else can be profiled."""
     kinds = {
         name: column.type
-        for name, column in definition.columns.items()
+        for name, column in (definition.columns | definition.served_columns).items()
         if name in compiled.raw_columns or (column.type.is_profiled and name not in definition.data.row_id)
     }
     return read_raw_columns(connection, ROWS_TABLE, CompiledFeatures(kinds, {}))

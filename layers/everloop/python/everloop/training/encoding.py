@@ -1,6 +1,8 @@
 """Categories to codes, fitted once and written as ONNX, so that serving encodes exactly as training did."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -8,56 +10,125 @@ from onnx import NodeProto, helper, numpy_helper
 
 from everloop.training.prepared import Inputs
 
-UNSEEN = -1.0
-_SMOOTHING_ROWS = 20.0
+Texts = npt.NDArray[np.str_]
+Floats = npt.NDArray[np.float64]
+
+
+class Codes(StrEnum):
+    """What an algorithm wants a category to become."""
+
+    MEANS = "means"
+    """The level's mean target: levels of close codes behave alike, as trees like it."""
+    LEVELS = "levels"
+    """The level's number, to be taken apart into one column for each level."""
+
+
+SMOOTHING_ROWS = 20.0
 """A level's mean target counts as if it had this many more rows of the overall mean (Micci-Barreca 2001)."""
+OWN_ROWS = 500
+"""From here on a row's part in the mean of its own level is too small to be learned by."""
+FOLDS = 5
+
+UNSEEN = -1.0
+LEVEL_ROWS = 10
+"""Of a level that is taken apart: rarer ones are coded like one never seen."""
+MOST_LEVELS = 200
+"""That one column is taken apart into: the most frequent ones."""
+
+
+@dataclass(frozen=True)
+class ColumnCodes:
+    codes: Mapping[str, float]
+    other: float
+    """Of every other level."""
+
+    def encode(self, texts: Texts) -> npt.NDArray[np.float32]:
+        return np.array([self.codes.get(text, self.other) for text in texts.tolist()], dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class CategoryEncoder:
-    """Codes each level by the rank of its smoothed mean target: neighbours in code behave alike, as trees like it."""
-
-    levels: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def fit(cls, texts: npt.NDArray[np.str_], target: npt.NDArray[np.float64]) -> "CategoryEncoder":
-        return cls(tuple(_ranked(texts[:, column], target) for column in range(texts.shape[1])))
+    columns: tuple[ColumnCodes, ...]
 
     def transform(self, inputs: Inputs) -> npt.NDArray[np.float32]:
-        """[n, numbers + texts] float32: the numbers as they are, then a code for each text, -1 for unseen levels."""
-        codes = [_encode(inputs.texts[:, column], levels) for column, levels in enumerate(self.levels)]
+        """[n, numbers + texts] float32: the numbers as they are, then a code for each text."""
+        codes = [column.encode(inputs.texts[:, place]) for place, column in enumerate(self.columns)]
         return np.column_stack([inputs.numbers, *codes]).astype(np.float32)
 
     def to_onnx(self, numbers: str, texts: str, output: str, n_numbers: int) -> list[NodeProto]:
         """Nodes that turn the tensors `numbers` [n, numbers] and `texts` [n, texts] into `output`."""
         parts = [numbers] if n_numbers else []
         nodes: list[NodeProto] = []
-        for column, levels in enumerate(self.levels):
-            index = numpy_helper.from_array(np.array([column], dtype=np.int64))
+        for place, column in enumerate(self.columns):
+            index = numpy_helper.from_array(np.array([place], dtype=np.int64))
             nodes += [
-                helper.make_node("Constant", [], [f"text_index_{column}"], value=index),
-                helper.make_node("Gather", [texts, f"text_index_{column}"], [f"text_{column}"], axis=1),
+                helper.make_node("Constant", [], [f"text_index_{place}"], value=index),
+                helper.make_node("Gather", [texts, f"text_index_{place}"], [f"text_{place}"], axis=1),
                 helper.make_node(
                     "LabelEncoder",
-                    [f"text_{column}"],
-                    [f"code_{column}"],
+                    [f"text_{place}"],
+                    [f"code_{place}"],
                     domain="ai.onnx.ml",
-                    keys_strings=list(levels) or [""],
-                    values_floats=[float(code) for code in range(len(levels))] or [UNSEEN],
-                    default_float=UNSEEN,
+                    keys_strings=list(column.codes) or [""],
+                    values_floats=list(column.codes.values()) or [column.other],
+                    default_float=column.other,
                 ),
             ]
-            parts.append(f"code_{column}")
+            parts.append(f"code_{place}")
         return [*nodes, helper.make_node("Concat", parts, [output], axis=1)]
 
 
-def _ranked(texts: npt.NDArray[np.str_], target: npt.NDArray[np.float64]) -> tuple[str, ...]:
+def fit_encoder(
+    codes: Codes, inputs: Inputs, target: Floats, *, seed: int
+) -> tuple[CategoryEncoder, npt.NDArray[np.float32]]:
+    """The encoder, and the matrix to fit on: not what it makes of these rows where that would betray their targets."""
+    encoder = CategoryEncoder(_each_column(inputs.texts, lambda texts: _FITS[codes](texts, target)))
+    matrix = encoder.transform(inputs)
+    if codes is Codes.MEANS and inputs.texts.shape[1]:
+        matrix[:, inputs.numbers.shape[1] :] = _held_out_means(matrix, inputs, target, seed)
+    return encoder, matrix
+
+
+def _held_out_means(
+    matrix: npt.NDArray[np.float32], inputs: Inputs, target: Floats, seed: int
+) -> npt.NDArray[np.float32]:
+    """Of each row's level in the rows of other folds: the mean with the row itself would betray its target.
+
+    A level with few rows otherwise tells a tree what to answer for exactly these rows (Prokhorenkova et al., CatBoost,
+    2018, section 3.2). Frequent levels keep the mean that serving codes them by.
+    """
+    means = matrix[:, inputs.numbers.shape[1] :].copy()
+    folds = np.random.default_rng(seed).permutation(len(target)) % FOLDS
+    rare = np.column_stack([_rows_of_level(texts) < OWN_ROWS for texts in inputs.texts.T])
+    for fold in range(FOLDS):
+        inside, outside = folds == fold, folds != fold
+        for place, texts in enumerate(inputs.texts.T):
+            held_out = _means(texts[outside], target[outside]).encode(texts[inside])
+            means[inside, place] = np.where(rare[inside, place], held_out, means[inside, place])
+    return means
+
+
+def _each_column(texts: Texts, fit: Callable[[Texts], ColumnCodes]) -> tuple[ColumnCodes, ...]:
+    return tuple(fit(column) for column in texts.T)
+
+
+def _rows_of_level(texts: Texts) -> npt.NDArray[np.int64]:
+    _, inverse, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    return counts[inverse]
+
+
+def _means(texts: Texts, target: Floats) -> ColumnCodes:
     levels, inverse, counts = np.unique(texts, return_inverse=True, return_counts=True)
     sums = np.bincount(inverse, weights=target, minlength=len(levels))
-    means = (sums + _SMOOTHING_ROWS * target.mean()) / (counts + _SMOOTHING_ROWS)
-    return tuple(str(level) for level in levels[np.argsort(means, kind="stable")])
+    overall = float(target.mean())
+    means = (sums + SMOOTHING_ROWS * overall) / (counts + SMOOTHING_ROWS)
+    return ColumnCodes(dict(zip(levels.tolist(), means.tolist(), strict=True)), overall)
 
 
-def _encode(texts: npt.NDArray[np.str_], levels: tuple[str, ...]) -> npt.NDArray[np.float32]:
-    codes = {level: float(code) for code, level in enumerate(levels)}
-    return np.array([codes.get(text, UNSEEN) for text in texts.tolist()], dtype=np.float32)
+def _levels(texts: Texts, target: Floats) -> ColumnCodes:
+    levels, counts = np.unique(texts, return_counts=True)
+    frequent = [place for place in np.argsort(-counts, kind="stable")[:MOST_LEVELS] if counts[place] >= LEVEL_ROWS]
+    return ColumnCodes({str(levels[place]): float(code) for code, place in enumerate(frequent)}, UNSEEN)
+
+
+_FITS: dict[Codes, Callable[[Texts, Floats], ColumnCodes]] = {Codes.MEANS: _means, Codes.LEVELS: _levels}

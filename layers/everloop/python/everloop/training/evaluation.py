@@ -53,6 +53,13 @@ class Evaluation:
             "against": self.metrics["against"],
             "gates": self.metrics["gates"],
             "metrics": self.metrics["candidate"],
+            "metric": self.metrics["metric"],
+            "intervals": {
+                name: bounds
+                for name, bounds in self.metrics["intervals"].items()
+                if np.isfinite([*bounds.values()]).all()
+            },
+            "champion": self.metrics["champion"],
         }
 
     def to_json(self) -> bytes:

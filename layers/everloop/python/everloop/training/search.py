@@ -9,8 +9,8 @@ from everloop.contracts.definition import LOWER_IS_BETTER, Definition, Task
 from everloop.contracts.splits import FOLDS, PARTS
 from everloop.errors import AllTrialsFailedError
 from everloop.metrics import METRICS
-from everloop.training.algorithms import Shape, load_algorithm
-from everloop.training.encoding import CategoryEncoder
+from everloop.training.algorithms import Rows, Shape, load_algorithm
+from everloop.training.encoding import CategoryEncoder, fit_encoder
 from everloop.training.prepared import Inputs, PreparedDataset
 
 Trial = dict[str, Any]
@@ -87,11 +87,11 @@ def best_trial(trials: list[Trial], metric: str) -> Trial:
 def fit(
     algorithm: str, parameters: dict[str, Any], task: Task, inputs: Inputs, target: Any, *, seed: int
 ) -> tuple[CategoryEncoder, Any]:
-    encoder = CategoryEncoder.fit(inputs.texts, target)
+    learner = load_algorithm(algorithm)
+    encoder, matrix = fit_encoder(learner.CODES, inputs, target, seed=seed)
     shape = Shape(inputs.numbers.shape[1], inputs.texts.shape[1])
-    estimator = load_algorithm(algorithm).build(task, shape, parameters, seed)
     labels = target if task is Task.REGRESSION else target.astype(np.int64)
-    return encoder, estimator.fit(encoder.transform(inputs), labels)
+    return encoder, learner.fit(Rows(task, shape, matrix, labels, seed), parameters)
 
 
 def predict(estimator: Any, task: Task, matrix: Any) -> Any:

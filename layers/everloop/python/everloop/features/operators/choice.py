@@ -1,5 +1,7 @@
 """Operators that choose one of their arguments: CASE, COALESCE, NULLIF."""
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from everloop.features.expression import Operator
@@ -29,7 +31,8 @@ def _case_onnx(graph: Graph, *arguments: Tensor) -> Tensor:
 def _coalesce(graph: Graph, *arguments: Tensor) -> Tensor:
     result = arguments[-1]
     for value in reversed(arguments[:-1]):
-        result = graph.where(graph.is_null(value), result, value)
+        nullable = value.nullable and result.nullable
+        result = replace(graph.where(graph.is_null(value), result, value), nullable=nullable)
     return result
 
 

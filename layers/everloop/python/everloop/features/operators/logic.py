@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from everloop.features.expression import Operator
+from everloop.features.expression import Operator, operand
 from everloop.features.graph import Graph, Tensor
 from everloop.features.signature import EVERY_KIND, Kind, alike, all_of
 
@@ -10,31 +10,29 @@ _BOOLEANS = all_of(Kind.BOOLEAN, gives=Kind.BOOLEAN)
 
 
 def _and(graph: Graph, left: Tensor, right: Tensor) -> Tensor:
-    """Unless one of them is false: the product, in which NaN stays NaN."""
-    any_false = graph.op("Or", graph.is_false(left), graph.is_false(right))
-    return graph.where(any_false, graph.constant(0.0), graph.op("Mul", left, right))
+    true = graph.op("And", graph.is_true(left), graph.is_true(right))
+    if not (left.nullable or right.nullable):
+        return graph.truth(true)
+    return graph.either(true, graph.op("Or", graph.is_false(left), graph.is_false(right)))
 
 
 def _or(graph: Graph, left: Tensor, right: Tensor) -> Tensor:
-    """Unless one of them is true: the sum, in which NaN stays NaN."""
-    any_true = graph.op("Or", graph.is_true(left), graph.is_true(right))
-    return graph.where(any_true, graph.constant(1.0), graph.op("Add", left, right))
-
-
-def _not(graph: Graph, value: Tensor) -> Tensor:
-    return graph.op("Sub", graph.constant(1.0), value)
+    true = graph.op("Or", graph.is_true(left), graph.is_true(right))
+    if not (left.nullable or right.nullable):
+        return graph.truth(true)
+    return graph.either(true, graph.op("And", graph.is_false(left), graph.is_false(right)))
 
 
 LOGIC: tuple[Operator, ...] = (
     Operator("AND", exp.And, _BOOLEANS, "({} AND {})".format, _and),
     Operator("OR", exp.Or, _BOOLEANS, "({} OR {})".format, _or),
-    Operator("NOT", exp.Not, _BOOLEANS, "(NOT {})".format, _not),
+    Operator("NOT", exp.Not, _BOOLEANS, "(NOT {})".format, Graph.negation),
     Operator(
         "IS NULL",
         exp.Is,
         alike(EVERY_KIND, gives=Kind.BOOLEAN),
         "({} IS NULL)".format,
         lambda graph, value: graph.truth(graph.is_null(value)),
-        arguments=lambda node: [node.this],
+        arguments=operand,
     ),
 )

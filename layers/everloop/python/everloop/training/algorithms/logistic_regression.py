@@ -5,12 +5,19 @@ from typing import Any
 
 from sklearn.linear_model import LogisticRegression
 
-from everloop.contracts.definition import Task
-from everloop.training.algorithms import Shape
-from everloop.training.algorithms._linear import linear_pipeline
+from everloop.training.algorithms import Rows
+from everloop.training.algorithms._balance import log_odds_shift
+from everloop.training.algorithms._dense import fit_dense
+from everloop.training.encoding import Codes
 
-SPACE = {"C": (1.0, 0.1, 0.01, 10.0)}
+SPACE = {"C": (1.0, 0.1, 0.01, 10.0), "balanced": (False, True)}
+CODES = Codes.LEVELS
 
 
-def build(task: Task, shape: Shape, parameters: Mapping[str, Any], seed: int) -> Any:
-    return linear_pipeline(shape, LogisticRegression(max_iter=500, random_state=seed, **parameters))
+def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
+    weights = "balanced" if parameters["balanced"] else None
+    estimator = LogisticRegression(C=parameters["C"], class_weight=weights, max_iter=500, random_state=rows.seed)
+    pipeline = fit_dense(rows, estimator)
+    if weights:
+        estimator.intercept_ -= log_odds_shift(rows.target)
+    return pipeline

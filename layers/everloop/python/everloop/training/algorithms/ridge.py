@@ -5,12 +5,13 @@ from typing import Any
 
 from sklearn.linear_model import Ridge
 
-from everloop.contracts.definition import Task
-from everloop.training.algorithms import Shape
-from everloop.training.algorithms._linear import linear_pipeline
+from everloop.training.algorithms import Rows
+from everloop.training.algorithms._dense import fit_dense
+from everloop.training.encoding import Codes
 
 SPACE = {"alpha": (1.0, 0.1, 10.0, 100.0)}
+CODES = Codes.LEVELS
 
 
-def build(task: Task, shape: Shape, parameters: Mapping[str, Any], seed: int) -> Any:
-    return linear_pipeline(shape, Ridge(random_state=seed, **parameters))
+def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
+    return fit_dense(rows, Ridge(random_state=rows.seed, **parameters))

@@ -1,0 +1,1 @@
+"""History features: one declaration, computed by DuckDB for training and from kept states for serving."""

@@ -1,0 +1,87 @@
+"""The states of entities from their events, by the SQL that makes the history of training rows."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from everloop.contracts.definition import Definition
+from everloop.features.history.aggregates import Parts
+from everloop.features.history.compile import CompiledHistory, entity_columns
+from everloop.features.history.state import entity_key, pack
+from everloop.features.history.steps import event_step_sql, row_step, us_sql
+from everloop.sql import identifier
+
+_ENTITY, _US = '"everloop entity"', '"everloop us"'
+"""The spaces keep the names apart from any sane column's."""
+
+
+class EntityState(NamedTuple):
+    key: str
+    body: bytes
+    last_us: int
+    """Of its newest event, in microseconds since the year 1; 0 without one."""
+
+
+def entity_states(
+    connection: duckdb.DuckDBPyConnection,
+    definition: Definition,
+    compiled: Sequence[CompiledHistory],
+    *,
+    events: str,
+    touched: str,
+    since_us: int,
+) -> Iterator[EntityState]:
+    """Of each entity in the table `touched`, from the table `events`: enough for rows at `since_us` and later.
+
+    `compiled` are the histories of one `by`. Of an entity to which nothing happened any more an empty state is told.
+    """
+    timestamp = identifier(str(definition.data.timestamp))
+    us = us_sql(timestamp)
+    by = entity_columns(definition, compiled[0].feature.history.by) or ["true"]
+    names = ", ".join(f'"everloop k{place}"' for place in range(len(by)))
+    named = ", ".join(f'{column} AS "everloop k{place}"' for place, column in enumerate(by))
+    known = " AND ".join(f'"everloop k{place}" IS NOT NULL' for place in range(len(by)))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE entities AS SELECT row_number() OVER () - 1 AS {_ENTITY}, * FROM ("
+        f"SELECT DISTINCT {names} FROM (SELECT {named} FROM {touched}) WHERE {known})"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW their_events AS "
+        f"SELECT own.*, {_ENTITY} FROM (SELECT *, {us} AS {_US}, {named} FROM {events} WHERE {timestamp} IS NOT NULL) "
+        f"AS own JOIN entities USING ({names})"
+    )
+    kept = [_Kept(connection, each, since_us) for each in compiled]
+    newest = connection.execute(
+        f"SELECT {_ENTITY}, coalesce(max({_US}), 0), {names} FROM entities "
+        f"LEFT JOIN their_events USING ({_ENTITY}, {names}) GROUP BY ALL ORDER BY {_ENTITY}"
+    ).fetchall()
+    for entity, last_us, *name in newest:
+        key = entity_key(name if compiled[0].feature.history.by else ())
+        yield EntityState(key, pack(since_us, [each.of(entity) for each in kept]), last_us)
+
+
+class _Kept:
+    """Steps and parts of one feature, of all entities of `their_events`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledHistory, since_us: int) -> None:
+        feature, aggregate = compiled.feature, compiled.aggregate
+        first = row_step(feature, since_us) - feature.steps + 1
+        parts = [part.sql.format(value="value", us="us") for part in aggregate.parts]
+        selected = ", ".join(f"{part} AS p{place}" for place, part in enumerate(parts))
+        grouped = "" if aggregate.is_of_each else "GROUP BY entity, step"
+        fetched = connection.execute(
+            f"SELECT {'DISTINCT' if aggregate.is_of_each else ''} entity, step, {selected} FROM ("
+            f"SELECT {_ENTITY} AS entity, {event_step_sql(feature, _US)} AS step, {_US} AS us, "
+            f"{compiled.value} AS value FROM their_events) WHERE value IS NOT NULL AND step >= {first} {grouped} "
+            "ORDER BY entity, step"
+        ).fetchnumpy()
+        self._entities = np.asarray(fetched["entity"], np.int64)
+        self._steps = np.asarray(fetched["step"], np.int64)
+        self._parts = [np.asarray(fetched[f"p{place}"], part.type) for place, part in enumerate(aggregate.parts)]
+
+    def of(self, entity: int) -> tuple[NDArray[np.int64], Parts]:
+        rows = slice(*np.searchsorted(self._entities, (entity, entity + 1)))
+        return self._steps[rows], [part[rows] for part in self._parts]

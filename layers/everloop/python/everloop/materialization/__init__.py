@@ -1,0 +1,1 @@
+"""Keeping the histories of entities where predictions read them."""

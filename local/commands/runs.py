@@ -1,0 +1,137 @@
+"""Training runs: compare them, or look into one."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from local.console import AsJson, Name, one_of, print_json, print_table, stdout
+from local.loop import Loop
+from local.target import Target
+
+
+def runs(
+    name: Name,
+    run_id: Annotated[str | None, typer.Argument(help="One run; the beginning of its id will do.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the training runs of a model, or show how one ended: its trials, metrics and gates."""
+    loop = Loop(Target.current())
+    shown: Any = loop.runs(name) if run_id is None else loop.ended_run(name, _whole_id(loop, name, run_id))
+    if as_json:
+        print_json(shown)
+    elif run_id is None:
+        _print_list(shown)
+    else:
+        print_run(shown)
+        _print_trials(shown)
+
+
+def _whole_id(loop: Loop, name: str, beginning: str) -> str:
+    """A run that is not listed goes on, or never began: the API says so."""
+    known = [run["run_id"] for run in loop.runs(name)]
+    if not any(run_id.startswith(beginning) for run_id in known):
+        return beginning
+    return one_of(known, beginning, f"run of {name!r}", see=f"everloop runs {name}")
+
+
+def _print_list(listed: list[dict[str, Any]]) -> None:
+    print_table(
+        [
+            "run",
+            "ended",
+            "why",
+            "dataset",
+            "algorithm",
+            "parameters",
+            "metric",
+            "champion",
+            "refused by",
+            "led to",
+            "s",
+        ],
+        [
+            (
+                run["run_id"],
+                run["finished_at"][:16],
+                run["asked_because"],
+                run["dataset_version"],
+                run["algorithm"],
+                _parameters(run["parameters"]),
+                _metric(run),
+                _champion(run),
+                ", ".join(run["gates_failed"]) or None,
+                _outcome(run),
+                _seconds(run),
+            )
+            for run in listed
+        ],
+        ids=["run"],
+    )
+
+
+def print_run(report: dict[str, Any]) -> None:
+    """How a run ended, and by which gates."""
+    version = f" version {report['version']}" if report["version"] else ""
+    stdout.print(f"run {report['run_id']}: [bold]{report['status']}[/]{version}")
+    if report["metrics"]:
+        stdout.print("  " + ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items()))
+    for gate in report["gates"]:
+        mark = "[green]passed [/]" if gate["passed"] else "[red]refused[/]"
+        stdout.print(f"  {mark} {gate['name']}: {gate['detail']}")
+    if report["status"] == "failed":
+        stdout.print(f"  {report['error']['type']}: {report['reason']}", markup=False)
+
+
+def _print_trials(report: dict[str, Any]) -> None:
+    stdout.print(f"  asked for by {report['requested_by']}: {report['asked_because']}", markup=False)
+    stdout.print(f"  dataset {report['dataset_version'] or '–'}, as of {report['as_of']}", markup=False)
+    if report["trials"]:
+        stdout.print(
+            f"  {report['metric'] or 'metric'} {_metric(report) or '–'}, the champion's {_champion(report) or '–'}"
+        )
+    print_table(
+        ["trial", "", "algorithm", "parameters", report["metric"] or "value", "s", "lost by"],
+        [
+            (
+                str(trial["trial"]),
+                "chosen" if trial["trial"] == report["chosen_trial"] else "",
+                trial["algorithm"],
+                _parameters(trial["parameters"]),
+                trial["value"],
+                trial["seconds"],
+                trial["error"],
+            )
+            for trial in report["trials"]
+        ],
+    )
+
+
+def _parameters(parameters: dict[str, Any]) -> str | None:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items()) or None
+
+
+def _metric(run: dict[str, Any]) -> str | None:
+    """`roc_auc 0.8123 (0.7900 to 0.8300)`; the interval of the holdout's rows at 95 %."""
+    name = run["metric"]
+    if name is None:
+        return None
+    bounds = run["intervals"].get(name)
+    return f"{name} {run['metrics'][name]:.4f}" + (f" ({bounds['low']:.4f} to {bounds['high']:.4f})" if bounds else "")
+
+
+def _champion(run: dict[str, Any]) -> str | None:
+    """The same metric of the version that was champion, on the rows that were new to it."""
+    champion = run["champion"]
+    return champion and f"{champion['metrics'][run['metric']]:.4f} (version {champion['version']})"
+
+
+def _outcome(run: dict[str, Any]) -> str:
+    return f"{run['status']} version {run['version']}" if run["version"] else str(run["status"])
+
+
+def _seconds(run: dict[str, Any]) -> float | None:
+    if run["started_at"] is None:
+        return None
+    ended, began = (datetime.fromisoformat(run[name]) for name in ("finished_at", "started_at"))
+    return round((ended - began).total_seconds(), 1)

@@ -1,0 +1,112 @@
+"""The skew watch: predictions whose history was not what training rows of their moments have."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from everloop.contracts.monitoring import HistorySkew
+from everloop.contracts.predictions import PredictionsMessage
+from everloop.inference.predictor import Answer
+from everloop.inference.records import prediction_records
+from everloop.inference.rows import to_columns
+from everloop.monitoring.log import write_messages
+from everloop.monitoring.skew import SAMPLE_ROWS, measure_skew
+from everloop.stores.predictions import PredictionLog
+from tests.fakes import FixedClock
+from tests.histories import HistoryWorld
+from tests.unit.materialization.test_materialization import NOON, payments, rows_sql
+
+VERSION = 3
+
+
+class Traffic(HistoryWorld):
+    def answer(self, rows: Sequence[dict[str, Any]], *, number: int = 0) -> None:
+        """Answer and log these rows as the champion does."""
+        columns = to_columns(rows, self.definition)
+        columns |= self.lookup.look_up(self.definition, columns).columns
+        scores = np.zeros(len(rows))
+        answer = Answer(VERSION, "model", "champion", scores, [None] * len(rows), columns)
+        ids = (f"p-{number}-{place}" for place in range(len(rows)))
+        records = prediction_records(self.definition, answer, now=self.clock.now(), next_id=lambda: next(ids))
+        message = PredictionsMessage(model=self.definition.name, records=tuple(records))
+        write_messages([message], PredictionLog(self.lake), lambda _: self.definition)
+
+    def skew(self) -> HistorySkew | None:
+        log = PredictionLog(self.lake)
+        start, end = self.clock.now() - timedelta(days=7), self.clock.now() + timedelta(days=1)
+        files = []
+        for number, key in enumerate(log.keys("predictions", self.definition.name, start.date(), end.date())):
+            files.append(self.folder / f"predictions-{number}.parquet")
+            log.download(key, files[-1])
+        return measure_skew(
+            self.definition, files, self.batches, folder=self.folder, version=VERSION, start=start, end=end
+        )
+
+
+@pytest.fixture
+def traffic(tmp_path: Path) -> Traffic:
+    return Traffic(payments(), tmp_path, FixedClock(NOON))
+
+
+def requests(count: int, *, until: datetime = NOON) -> list[dict[str, Any]]:
+    """The rows of `rows_sql` without their outcome."""
+    with duckdb.connect() as database:
+        rows = database.execute(
+            f"SELECT paid_at, card, shop, amount FROM ({rows_sql(0, count, until=until)})"
+        ).fetchall()
+    return [
+        {"paid_at": moment.replace(tzinfo=UTC).isoformat(), "card": card, "shop": shop, "amount": amount}
+        for moment, card, shop, amount in rows
+    ]
+
+
+def test_history_that_is_served_as_it_is_trained_does_not_differ(traffic: Traffic) -> None:
+    traffic.arrive(rows_sql(0, 1_000))
+    traffic.answer(requests(300))
+    assert traffic.skew() == HistorySkew(rows=300, different=0)
+
+
+def test_rows_that_arrive_after_they_were_needed_are_found_out(traffic: Traffic) -> None:
+    yesterday = NOON - timedelta(days=1)
+    traffic.arrive(rows_sql(1_000, 500, until=yesterday))
+    traffic.answer(requests(48))
+    assert traffic.skew() == HistorySkew(rows=48, different=0), "as far as the lake knows"
+    traffic.arrive(rows_sql(0, 48))
+    found = traffic.skew()
+    assert found is not None
+    assert found.rows == 48
+    assert 40 <= found.different <= 48
+    assert "all_since" in found.columns
+    assert "card_frauds" not in found.columns, "it declares a delay, so it was known in time"
+    assert json.loads(found.model_dump_json())["different"] == found.different
+
+
+def test_a_sample_is_looked_at(traffic: Traffic) -> None:
+    traffic.arrive(rows_sql(0, 500))
+    for number in range(3):
+        traffic.answer(requests(450), number=number)
+    found = traffic.skew()
+    assert found == HistorySkew(rows=SAMPLE_ROWS, different=0)
+
+
+def test_what_cannot_be_compared_is_left_out(traffic: Traffic) -> None:
+    assert traffic.skew() is None, "nothing was predicted"
+    traffic.answer([{"paid_at": None, "card": "card-1", "shop": 1, "amount": 1.0}])
+    assert traffic.skew() is None, "a row without a timestamp"
+    traffic.arrive(rows_sql(0, 100))
+    traffic.answer(requests(10))
+    assert traffic.skew() == HistorySkew(rows=10, different=0)
+
+
+def test_predictions_from_before_the_history_was_declared_are_not_compared(traffic: Traffic) -> None:
+    traffic.definition = payments(history={})
+    traffic.arrive(rows_sql(0, 100))
+    traffic.answer(requests(10))
+    traffic.definition = payments()
+    assert traffic.skew() is None
