@@ -87,9 +87,7 @@ def _print_trials(report: dict[str, Any]) -> None:
     stdout.print(f"  asked for by {report['requested_by']}: {report['asked_because']}", markup=False)
     stdout.print(f"  dataset {report['dataset_version'] or '–'}, as of {report['as_of']}", markup=False)
     if report["trials"]:
-        stdout.print(
-            f"  {report['metric'] or 'metric'} {_metric(report) or '–'}, the champion's {_champion(report) or '–'}"
-        )
+        stdout.print(f"  judged by {_metric(report) or '–'}, the champion's {_champion(report) or '–'}")
     print_table(
         ["trial", "", "algorithm", "parameters", report["metric"] or "value", "s", "lost by"],
         [
@@ -99,7 +97,7 @@ def _print_trials(report: dict[str, Any]) -> None:
                 trial["algorithm"],
                 _parameters(trial["parameters"]),
                 trial["value"],
-                trial["seconds"],
+                None if trial["seconds"] is None else f"{trial['seconds']:,.1f}",
                 trial["error"],
             )
             for trial in report["trials"]
@@ -130,8 +128,8 @@ def _outcome(run: dict[str, Any]) -> str:
     return f"{run['status']} version {run['version']}" if run["version"] else str(run["status"])
 
 
-def _seconds(run: dict[str, Any]) -> float | None:
+def _seconds(run: dict[str, Any]) -> str | None:
     if run["started_at"] is None:
         return None
     ended, began = (datetime.fromisoformat(run[name]) for name in ("finished_at", "started_at"))
-    return round((ended - began).total_seconds(), 1)
+    return f"{(ended - began).total_seconds():,.1f}"

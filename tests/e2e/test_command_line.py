@@ -152,7 +152,7 @@ def test_a_run_is_shown_as_it_ended_with_its_trials(run: Callable[..., Any]) -> 
 
 
 def test_runs_are_compared(run: Callable[..., Any]) -> None:
-    [compared] = json.loads(run("runs", MODEL, "--json").stdout)
+    compared, *_ = json.loads(run("runs", MODEL, "--json").stdout)
     assert compared["trials"] >= 1
     assert compared["started_at"] < compared["finished_at"]
     assert compared["intervals"]["roc_auc"]["low"] < compared["metrics"]["roc_auc"]

@@ -25,7 +25,7 @@ class Codes(StrEnum):
 
 SMOOTHING_ROWS = 20.0
 """A level's mean target counts as if it had this many more rows of the overall mean (Micci-Barreca 2001)."""
-OWN_ROWS = 500
+OWN_ROWS = 100
 """From here on a row's part in the mean of its own level is too small to be learned by."""
 FOLDS = 5
 

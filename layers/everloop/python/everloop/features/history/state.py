@@ -75,7 +75,8 @@ class State:
         first, end = np.searchsorted(steps, (last - feature.steps + 1, last + 1))
         if first == end:
             return aggregate.empty
-        return float(aggregate.combine([part[first:end] for part in parts], us))
+        value = float(aggregate.combine([part[first:end] for part in parts], us))
+        return value if math.isfinite(value) else math.nan  # as every number of a feature: finite or null
 
 
 def empty_values(features: Sequence[HistoryFeature]) -> list[float]:

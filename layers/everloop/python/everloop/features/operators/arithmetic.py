@@ -14,7 +14,7 @@ _STEPS_OF_A_WAVE = 1e9
 _STEPS_OF_A_LOGARITHM = 1e12
 """log is rounded to 12 decimals, so that log(1000) is 3: the quotient of two natural logarithms is not."""
 _ALMOST_HALF = 0.49999999999999994
-"""The float64 before 0.5. Adding 0.5 itself would round 0.49999999999999994 and 2^52 + 1 up; this rounds halves alone."""
+"""The float64 before 0.5: adding 0.5 would take it to 1, and 2^52 + 1 up; this takes halves alone."""
 
 _ALL = frozenset({0, 1})
 _FIRST = frozenset({0})
