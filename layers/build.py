@@ -26,8 +26,15 @@ FROM_THE_RUNTIME = ("boto3", "botocore")
 NEVER_IMPORTED = {"serving": ("flatbuffers", "packaging", "protobuf")}
 """onnxruntime asks for these to convert and quantize models; to run one it needs numpy alone."""
 
-UNUSED = ("bin", "onnxruntime/capi/libonnxruntime.so*")
-"""Console scripts, and the C library for other languages: onnxruntime's Python module has it built in."""
+UNUSED = (
+    "bin",
+    "onnxruntime/capi/libonnxruntime.so*",
+    "onnxruntime/quantization",
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
+)
+"""Console scripts; the C library for other languages: onnxruntime's Python module has it built in; what makes models
+smaller or is run by hand."""
 
 UNUSED_DIRECTORIES = ("tests", "test", "include")
 UNUSED_SUFFIXES = (".pyi", ".h", ".hpp", ".pxd", ".pyx", ".c", ".cpp")

@@ -27,6 +27,7 @@ for command in (
     datasets,
     models.check,
     models.train,
+    models.reproduce,
     runs,
     models.models,
     models.versions,

@@ -146,6 +146,11 @@ class Loop:
         run_id: str = self.call("POST", f"/models/{model}/trainings", body)["run_id"]
         return run_id
 
+    def reproduce(self, model: str, version: int) -> str:
+        """Ask for a run that makes a version again, and return its id."""
+        run_id: str = self.call("POST", f"/models/{model}/versions/{version}/reproductions")["run_id"]
+        return run_id
+
     def run(self, model: str, run_id: str) -> dict[str, Any] | None:
         """The report of an ended run, None while it goes on."""
         answer = self.api.call("GET", _run_path(model, run_id))

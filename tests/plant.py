@@ -78,7 +78,7 @@ class Plant:
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
 
-    def accept_batch(self, folder: Path, *, rows: int, until: datetime = NOW) -> None:
+    def accept_batch(self, folder: Path, *, rows: int, until: datetime = NOW, name: str = "batch-1") -> None:
         """An accepted batch of a reading every ten minutes; pumps fail under pressure, and by chance."""
         first = until - timedelta(minutes=10 * rows)
         path = folder / "batch.parquet"
@@ -92,10 +92,10 @@ class Plant:
                 f" from (select range::integer as i from range({rows}))) to '{path}' (format parquet)"
             )
         batches = BatchStore(self.lake)
-        batches.save_rows(MODEL, "batch-1", path)
+        batches.save_rows(MODEL, name, path)
         batches.save_report(
             BatchReport(
-                batch_id="batch-1",
+                batch_id=name,
                 model=MODEL,
                 status=BatchStatus.ACCEPTED,
                 rows=RowCounts(delivered=rows, accepted=rows),

@@ -166,7 +166,7 @@ def plain_features() -> onnx.ModelProto:
 def quick_parameters(algorithm: str, draw: int = 0, seed: int = 7) -> dict[str, Any]:
     """What the search would draw, with as few trees as show a fault: converting many takes seconds."""
     parameters = draw_parameters(algorithm, draw, seed)
-    return parameters | ({"max_iter": 12} if "max_iter" in parameters else {})
+    return parameters | dict.fromkeys({"max_iter", "rounds"} & parameters.keys(), 12)
 
 
 def counting_ids(prefix: str = "id") -> Any:

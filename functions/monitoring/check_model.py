@@ -37,6 +37,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     logger.info("checked", extra={"model": check.model, "verdict": check.verdict, "reasons": check.reasons})
     count("DriftedColumns", len(check.drifted_columns), model=check.model)
     if check.history_skew:
-        count("HistorySkewed", check.history_skew.different, model=check.model)
+        count("HistorySkewedPercent", 100 * check.history_skew.share, model=check.model)
+    if check.history_problem:
+        logger.error("history not checked", extra={"model": check.model, "reason": check.history_problem})
+        count("HistoryUnchecked", model=check.model)
     count(f"Verdict-{check.verdict}", model=check.model)
     return check.model_dump(mode="json")

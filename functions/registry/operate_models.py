@@ -1,4 +1,4 @@
-"""Ask for a training, promote a version, or roll back, on behalf of a person."""
+"""Ask for a training or a reproduction, promote a version, or roll back, on behalf of a person."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,6 +9,7 @@ from everloop.adapters.definitions import load_definition
 from everloop.adapters.event_bus import EventBridgeBus
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
+from everloop.contracts.registry import parse_version
 from everloop.ids import new_id
 from everloop.registry.operations import Operations
 from everloop.settings import OperateModelsSettings
@@ -29,18 +30,38 @@ def operations() -> Operations:
     )
 
 
-ROUTES: dict[str, Callable[[str, Any, str], dict[str, Any]]] = {
-    "/models/{model}/trainings": lambda model, body, by: respond(
-        operations().request_training(model, body, by=by), status=202
+def _model(event: Event) -> str:
+    return load_definition(path_parameter(event, "model")).name
+
+
+def _body(event: Event) -> Any:
+    return json_body(event) if event.get("body") else {}
+
+
+def _caller(event: Event) -> str:
+    return (event["requestContext"].get("identity") or {}).get("userArn") or "operator"
+
+
+def _reproduction(event: Event) -> dict[str, Any]:
+    definition = load_definition(path_parameter(event, "model"))
+    version = parse_version(definition.name, path_parameter(event, "version"))
+    return operations().request_reproduction(definition, version, by=_caller(event))
+
+
+ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
+    "/models/{model}/trainings": lambda event: respond(
+        operations().request_training(_model(event), _body(event), by=_caller(event)), status=202
     ),
-    "/models/{model}/promote": lambda model, body, by: respond(operations().promote(model, body, by=by)),
-    "/models/{model}/rollback": lambda model, body, by: respond(operations().roll_back(model, body, by=by)),
+    "/models/{model}/versions/{version}/reproductions": lambda event: respond(_reproduction(event), status=202),
+    "/models/{model}/promote": lambda event: respond(
+        operations().promote(_model(event), _body(event), by=_caller(event))
+    ),
+    "/models/{model}/rollback": lambda event: respond(
+        operations().roll_back(_model(event), _body(event), by=_caller(event))
+    ),
 }
 
 
 @api_handler
 def lambda_handler(event: Event) -> dict[str, Any]:
-    model = load_definition(path_parameter(event, "model")).name
-    body = json_body(event) if event.get("body") else {}
-    caller = (event["requestContext"].get("identity") or {}).get("userArn") or "operator"
-    return ROUTES[event["resource"]](model, body, caller)
+    return ROUTES[event["resource"]](event)

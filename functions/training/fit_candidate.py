@@ -1,5 +1,6 @@
 """Fit the best trial on all training rows, and keep it as one ONNX model with its measured parity."""
 
+import hashlib
 from functools import cache
 from typing import Any
 
@@ -37,4 +38,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "trial": best["trial"],
         "algorithm": candidate.algorithm,
         "parity_difference": candidate.parity_difference,
+        "sha256": {"model.onnx": _sha256(candidate.model), "judged.onnx": _sha256(candidate.judged)},
     }
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

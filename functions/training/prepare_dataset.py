@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from everloop.adapters.definitions import load_definition
 from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
-from everloop.contracts.datasets import DatasetStatistics, build_manifest
+from everloop.contracts.batches import BatchReport
+from everloop.contracts.datasets import DatasetManifest, DatasetStatistics, Selection, build_manifest
+from everloop.contracts.definition import Definition
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
 from everloop.features.history.compile import compile_history
@@ -23,6 +26,7 @@ from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
 from everloop.stores.work import WorkStore
 from everloop.training.dataset import prepare, profile_columns, propose_centres, read_columns, reference_profile
+from everloop.training.reproduction import select_again
 from everloop.training.rows import ROWS_TABLE, create_rows
 from everloop.training.search import plan_trials
 
@@ -38,7 +42,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     definition = load_definition(request.model)
     compiled = compile_features(definition)
     batches = BatchStore(lake())
-    selection, manifest = build_manifest(definition, batches.reports(request.model), as_of=request.as_of)
+    selection, manifest = _select(definition, request, batches.reports(request.model))
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
         files = download_rows(batches, request.model, manifest.batches, Path(folder))
         totals = create_rows(connection, definition, selection, files)
@@ -61,3 +65,12 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     trials = plan_trials(definition)
     work.write("plan.json", json.dumps(trials).encode())  # for whoever watches the run
     return {"dataset_version": version, "rows": totals.rows, "trials": trials}
+
+
+def _select(
+    definition: Definition, request: TrainingRequest, reports: Iterable[BatchReport]
+) -> tuple[Selection, DatasetManifest]:
+    if request.reproduction is None:
+        return build_manifest(definition, reports, as_of=request.as_of)
+    wanted = DatasetStore(lake()).manifest(request.model, request.reproduction.dataset_version)
+    return select_again(definition, request, wanted, reports)

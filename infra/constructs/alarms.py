@@ -15,6 +15,8 @@ from infra.constructs.python_function import METRICS_NAMESPACE, PythonFunction
 from infra.constructs.work_queue import DeadLetterQueue
 
 PERIOD = Duration.minutes(5)
+TOLERATED_SKEW_PERCENT = 1
+"""Of the predictions looked at: some rows come late everywhere."""
 
 
 class Alarms(Construct):
@@ -89,27 +91,34 @@ class Alarms(Construct):
     def on_wrong_history(self, *models: str) -> None:
         """By what check_model and materialize_history count."""
         told = {
-            "HistorySkewed": (
+            "HistorySkewedPercent": (
                 "check_model",
+                TOLERATED_SKEW_PERCENT,
                 "Predictions of {} were made with other history than training would: rows arrive later than the delay"
                 " that is declared (docs/operations.md).",
             ),
+            "HistoryUnchecked": (
+                "check_model",
+                0,
+                "The history that predictions of {} were made with could not be checked: CheckModel's log says why.",
+            ),
             "HistoryTooLarge": (
                 "materialize_history",
+                0,
                 "More happened to some entities of {} than can be kept, so their history is null: declare shorter"
                 " windows (docs/operations.md).",
             ),
         }
-        for name, (service, what) in told.items():
+        for name, (service, threshold, what) in told.items():
             for model in models:
                 metric = Metric(
                     namespace=METRICS_NAMESPACE,
                     metric_name=name,
                     dimensions_map={"model": model, "service": service},
                     period=PERIOD,
-                    statistic="Sum",
+                    statistic="Maximum",
                 )
-                self._above(0, metric, f"{name}-{model}", what.format(model))
+                self._above(threshold, metric, f"{name}-{model}", what.format(model))
 
     def _above(
         self, threshold: float, metric: IMetric, construct_id: str, description: str, *, evaluation_periods: int = 1

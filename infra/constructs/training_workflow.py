@@ -52,7 +52,7 @@ RUN = {"model": JsonPath.string_at("$.model"), "run_id": JsonPath.string_at("$.r
 
 
 class TrainingWorkflow(Construct):
-    """Input `{model, run_id, as_of, reason, requested_by}`; states hand on S3 keys and numbers, never rows."""
+    """Input `{model, run_id, as_of, reason, requested_by, reproduction}`; states hand on numbers, never rows."""
 
     def __init__(
         self,
@@ -117,12 +117,20 @@ class TrainingWorkflow(Construct):
             .when(Condition.boolean_equals("$.evaluation.passed", True), register.next(promotion))
             .otherwise(self._finish("refused").next(done))
         )
+        is_asked_to_reproduce = Condition.and_(
+            Condition.is_present("$.reproduction"), Condition.is_not_null("$.reproduction")
+        )
+        fit.next(
+            Choice(self, "Reproduction?")
+            .when(is_asked_to_reproduce, self._finish("compared").next(done))
+            .otherwise(evaluate.next(gates))
+        )
         self.state_machine = StateMachine(
             self,
             "Workflow",
             comment="One training run",
             state_machine_type=StateMachineType.STANDARD,
-            definition_body=DefinitionBody.from_chainable(prepare.next(trials).next(fit).next(evaluate).next(gates)),
+            definition_body=DefinitionBody.from_chainable(prepare.next(trials).next(fit)),
             timeout=RUN_TIMEOUT,
             tracing_enabled=True,
             # Without execution data: an error's text may quote a cell, and the history keeps it anyway.

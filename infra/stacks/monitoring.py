@@ -14,7 +14,7 @@ from infra.constructs.overview import Overview
 from infra.constructs.python_function import PythonFunction
 from infra.constructs.statements import list_keys, publish_events, read_objects, write_objects
 from infra.constructs.work_queue import DeadLetterQueue
-from infra.stacks.pipeline import PipelineStack
+from infra.stacks.pipeline import SCRATCH_MIB, PipelineStack
 from infra.stacks.serving import LOG_PREDICTIONS_TIMEOUT_S, ServingStack
 from infra.stacks.storage import StorageStack
 
@@ -70,6 +70,7 @@ class MonitoringStack(Stack):
             layers=layers.data,
             memory_size_mib=3008,
             timeout_s=300,
+            scratch_mib=SCRATCH_MIB,
             access=[
                 read_objects(lake, "predictions/*", "outcomes/*", "checks/*", "batches/*", "reports/*"),
                 write_objects(lake, "checks/*"),

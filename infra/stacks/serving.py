@@ -130,7 +130,8 @@ class ServingStack(Stack):
             "POST /models/{model}/versions/{version}/predictions",
         )
         self.api.for_key_holders(self.record_outcome, "POST /models/{model}/outcomes")
-        self.api.for_key_holders(self.record_events, "POST /models/{model}/events")
+        # Its rows become training data: who may only ask for predictions may not change what the next model learns.
+        self.api.for_operators(self.record_events, "POST /models/{model}/events")
         self.api.for_operators(
             self.read_models,
             "GET /models",
@@ -149,6 +150,7 @@ class ServingStack(Stack):
         self.api.for_operators(
             self.operate_models,
             "POST /models/{model}/trainings",
+            "POST /models/{model}/versions/{version}/reproductions",
             "POST /models/{model}/promote",
             "POST /models/{model}/rollback",
         )

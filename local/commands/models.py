@@ -1,4 +1,4 @@
-"""Models and their versions: check, train, models, versions, card, promote, rollback, history, monitor."""
+"""Models and their versions: check, train, reproduce, models, versions, card, promote, rollback, history, monitor."""
 
 from typing import Annotated, Any
 
@@ -9,6 +9,8 @@ from local.console import AsJson, Name, announced, moment, print_json, print_tab
 from local.loop import Loop
 from local.target import Target
 from local.watch import RunWatch
+
+Watch = Annotated[bool, typer.Option("--watch", help="Tell each step and each trial when it is done.")]
 
 
 def check(as_json: AsJson = False) -> None:
@@ -43,20 +45,38 @@ def train(
     as_of: Annotated[
         str | None, typer.Option(callback=moment, help="Train as if it were this moment (ISO 8601).")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Tell each step and each trial when it is done.")] = False,
+    watch: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a candidate, judge it, and promote it if it passes its gates."""
     loop = Loop(announced(Target.current()))
-    run_id = loop.train(name, reason=reason, as_of=as_of)
+    report = _ended(loop, name, loop.train(name, reason=reason, as_of=as_of), watch=watch, as_json=as_json)
+    if report["status"] == "failed":
+        raise typer.Exit(1)
+
+
+def reproduce(
+    name: Name,
+    version: Annotated[int, typer.Argument(help="The version that shall be made again.")],
+    watch: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a version again from its dataset and compare the bytes; nothing is registered or promoted."""
+    loop = Loop(announced(Target.current()))
+    report = _ended(loop, name, loop.reproduce(name, version), watch=watch, as_json=as_json)
+    if report["status"] != "reproduced":
+        raise typer.Exit(1)
+
+
+def _ended(loop: Loop, name: str, run_id: str, *, watch: bool, as_json: bool) -> dict[str, Any]:
+    """The report of the run, printed."""
     with stderr.status(f"run {run_id} …"):
         report = _watched(loop, name, run_id) if watch else loop.wait_for_run(name, run_id)
     if as_json:
         print_json(report)
     else:
         print_run(report)
-    if report["status"] == "failed":
-        raise typer.Exit(1)
+    return report
 
 
 def _watched(loop: Loop, name: str, run_id: str) -> dict[str, Any]:

@@ -81,13 +81,15 @@ def print_run(report: dict[str, Any]) -> None:
         stdout.print(f"  {mark} {gate['name']}: {gate['detail']}")
     if report["status"] == "failed":
         stdout.print(f"  {report['error']['type']}: {report['reason']}", markup=False)
+    elif report["reproduces"]:
+        stdout.print(f"  {report['reason']}", markup=False)
 
 
 def _print_trials(report: dict[str, Any]) -> None:
     stdout.print(f"  asked for by {report['requested_by']}: {report['asked_because']}", markup=False)
     stdout.print(f"  dataset {report['dataset_version'] or '–'}, as of {report['as_of']}", markup=False)
-    if report["trials"]:
-        stdout.print(f"  judged by {_metric(report) or '–'}, the champion's {_champion(report) or '–'}")
+    if judged := _metric(report):
+        stdout.print(f"  judged by {judged}, the champion's {_champion(report) or '–'}")
     print_table(
         ["trial", "", "algorithm", "parameters", report["metric"] or "value", "s", "lost by"],
         [

@@ -173,6 +173,12 @@ def test_a_training_is_told_while_it_goes_on(run: Callable[..., Any]) -> None:
     assert shown.stderr.index("dataset prepared") < shown.stderr.index("trial 1 of") < shown.stderr.index("judged")
 
 
+def test_a_version_is_made_again_to_the_byte(run: Callable[..., Any]) -> None:
+    shown = run("reproduce", MODEL, "1")
+    assert (shown.exit_code, "have the bytes of version 1" in shown.stdout) == (0, True), shown.output
+    assert len(json.loads(run("versions", MODEL, "--json").stdout)) == 1
+
+
 def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
     row = json.dumps({"age": 20, "plan": "pro", "monthly_fee": 29})
     [prediction] = json.loads(run("predict", MODEL, row, "--version", "1", "--json").stdout)["predictions"]
@@ -185,6 +191,7 @@ def test_an_outcome_and_a_check_are_taken(run: Callable[..., Any]) -> None:
     ("arguments", "words"),
     [
         (["rollback", MODEL], "version 1 is its first champion (HTTP 409)"),
+        (["reproduce", MODEL, "9"], "has no version 9"),
         (["promote", MODEL, "9"], "has no version 9; there are: 1 (HTTP 404)"),
         (["upload", MODEL, "nowhere.csv"], "nowhere.csv is not a file"),
         (["train", "chrun"], "no model is called 'chrun'"),

@@ -1,17 +1,29 @@
 """A model with [history]: what happened to a pump is kept where predictions look, soon after it was heard of."""
 
 import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from everloop.contracts.batches import BatchStatus
-from everloop.stores.history import BUILT
+from everloop.contracts.definition import parse_definition
+from everloop.features.history.state import State, entity_key
+from everloop.features.history.steps import us_of
+from everloop.stores.history import BUILT, history_groups
 from local.loop import Loop, wait_for
-from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv
+from tests.e2e.pumps import (
+    WITH_HISTORY,
+    Reading,
+    end_of_week,
+    readings,
+    request_rows,
+    write_csv,
+    write_definition,
+)
 from tests.e2e.steps import ROWS, TIMEOUT_S, lake_rows, train, upload, wait_until_answers
-from tests.e2e.web import send
 
 pytestmark = pytest.mark.server
 
@@ -45,11 +57,7 @@ def prefix_of(key: str) -> str:
 
 
 def tell(loop: Loop, *rows: Reading) -> dict[str, Any]:
-    key = {"x-api-key": loop.target.api_key()}
-    path = f"/models/{MODEL}/events"
-    answer = send("POST", loop.target.api_url + path, json.dumps({"rows": rows}).encode(), key)
-    assert answer.status == 202, answer
-    told: dict[str, Any] = answer.json()
+    told: dict[str, Any] = loop.call("POST", f"/models/{MODEL}/events", {"rows": rows})
     return told
 
 
@@ -96,9 +104,8 @@ def test_answers_are_given_with_the_history_that_training_rows_have(
         loop.call("POST", f"/models/{MODEL}/promote", {"version": 1, "reason": "a test needs it"})
     wait_until_answers(loop, MODEL, 1)
     week = readings(150, seed=5, week=1)
-    before = states(loop)
     assert upload(loop, MODEL, write_csv(tmp_path / "week 2.csv", week)).rows.accepted == len(week)
-    wait_for(lambda: all_changed(before, states(loop)), "the histories of the second week", TIMEOUT_S)
+    wait_for(lambda: tell_of(states(loop), week, tmp_path), "the histories of the second week", TIMEOUT_S)
     predictions = loop.predict(MODEL, request_rows(week))["predictions"]
     assert {prediction["answered_by"] for prediction in predictions} == {"model"}
     loop.wait_until_logged()
@@ -112,5 +119,17 @@ def test_answers_are_given_with_the_history_that_training_rows_have(
     assert found["different"] > len(week) / 2, "the answers did not know of the readings that came late"
 
 
-def all_changed(before: dict[str, bytes], now: dict[str, bytes]) -> bool:
-    return all(now.get(key) != state for key, state in before.items())
+def tell_of(kept: dict[str, bytes], rows: Sequence[Reading], folder: Path) -> bool:
+    """Whether the last row of each pump has reached its state."""
+    file = write_definition(folder, MODEL, WITH_HISTORY)
+    [group, _] = history_groups(parse_definition(file.read_text("utf-8"), source=file.name))
+    latest = {row["pump"]: row for row in rows}  # they are in the order of time
+    soon = timedelta(hours=2)
+    found = {
+        pump: State(kept[group.prefix + entity_key([pump])], list(group.features.values())).values(
+            us_of((datetime.fromisoformat(row["measured_at"]) + soon).timestamp())
+        )
+        for pump, row in latest.items()
+    }
+    today = list(group.features).index("starts_1d")
+    return all(found[pump][today] >= row["starts"] for pump, row in latest.items())

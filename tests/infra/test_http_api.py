@@ -10,9 +10,9 @@ KEY_HOLDERS = {
     ("POST", "/models/{model}/predictions"),
     ("POST", "/models/{model}/versions/{version}/predictions"),
     ("POST", "/models/{model}/outcomes"),
-    ("POST", "/models/{model}/events"),
 }
 OPERATORS = {
+    ("POST", "/models/{model}/events"),
     ("GET", "/models"),
     ("GET", "/models/{model}"),
     ("GET", "/models/{model}/versions"),
@@ -26,6 +26,7 @@ OPERATORS = {
     ("GET", "/models/{model}/runs"),
     ("GET", "/models/{model}/runs/{run_id}"),
     ("POST", "/models/{model}/trainings"),
+    ("POST", "/models/{model}/versions/{version}/reproductions"),
     ("POST", "/models/{model}/promote"),
     ("POST", "/models/{model}/rollback"),
 }

@@ -27,7 +27,7 @@ def test_the_workflow_is_standard_logged_and_traced(assembly: Assembly) -> None:
 
 def test_every_task_retries_what_is_transient_and_catches_the_rest(states: dict[str, State]) -> None:
     tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
-    assert len(tasks) == 10
+    assert len(tasks) == 11
     for name, task in tasks.items():
         [retry] = task["Retry"]
         assert {"Lambda.TooManyRequestsException", "PreconditionFailedError"} <= set(retry["ErrorEquals"]), name
@@ -51,7 +51,7 @@ def test_a_failing_step_is_reported_under_its_own_name(states: dict[str, State])
     assert states["Failed"] == {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}
 
 
-@pytest.mark.parametrize("status", ["failed", "refused", "registered", "promoted"])
+@pytest.mark.parametrize("status", ["failed", "refused", "registered", "promoted", "compared"])
 def test_every_end_is_reported_with_the_whole_state(states: dict[str, State], status: str) -> None:
     assert states[f"Finish{status.title()}"]["Parameters"] == {
         "model.$": "$.model",
@@ -60,6 +60,15 @@ def test_every_end_is_reported_with_the_whole_state(states: dict[str, State], st
         "started_at.$": "$$.Execution.StartTime",
         "state.$": "$",
     }
+
+
+def test_a_reproduction_is_compared_and_goes_no_further(states: dict[str, State]) -> None:
+    assert states["FitCandidate"]["Next"] == "Reproduction?"
+    [asked] = states["Reproduction?"]["Choices"]
+    assert asked["Next"] == "FinishCompared"
+    assert {condition["Variable"] for condition in asked["And"]} == {"$.reproduction"}
+    assert states["FinishCompared"]["Next"] == "Done"
+    assert states["Reproduction?"]["Default"] == "EvaluateCandidate"
 
 
 def test_only_a_candidate_that_passed_is_registered_and_only_automatic_ones_are_promoted(

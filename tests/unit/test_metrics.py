@@ -75,6 +75,21 @@ def test_every_metric_a_definition_may_name_exists() -> None:
     assert named >= LOWER_IS_BETTER
 
 
+@pytest.mark.parametrize("name", ours.METRICS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_resample_is_the_same_rows_weighted(name: str, seed: int) -> None:
+    actual, score = binary(seed)
+    score = score.round(2)
+    drawn = np.random.default_rng(seed).integers(len(actual), size=len(actual))
+    weights = np.bincount(drawn, minlength=len(actual)).astype(float)
+    weighted = ours.WEIGHTED_METRICS[name](actual, score)(weights)
+    assert weighted == pytest.approx(ours.METRICS[name](actual[drawn], score[drawn]), abs=1e-12)
+
+
+def test_every_metric_can_be_resampled() -> None:
+    assert ours.WEIGHTED_METRICS.keys() == ours.METRICS.keys()
+
+
 def test_an_interval_holds_its_value_and_is_drawn_by_the_seed() -> None:
     actual, score = binary(1)
     interval = ours.bootstrap_interval("roc_auc", actual, score, seed=7)

@@ -95,6 +95,7 @@ SAMPLES = (
     "read_runs",
     "read_run",
     "request_training",
+    "request_reproduction",
     "promote",
     "roll_back",
 )
@@ -131,6 +132,7 @@ def test_an_operator_promotes_and_rolls_back(plant: Plant) -> None:
         ("request_training", '{"as_of": "soon"}', 400),
         ("roll_back", '{"reason": 7}', 400),
         ("roll_back", None, 409),
+        ("request_reproduction", None, 404),
     ],
 )
 def test_a_wrong_request_is_refused_and_nothing_happens(

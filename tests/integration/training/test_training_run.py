@@ -8,11 +8,11 @@ import boto3
 import pytest
 
 from everloop.contracts.registry import RunReport
-from everloop.errors import IntegrityError, TooFewRowsError
+from everloop.errors import IntegrityError, NotReproducibleError, TooFewRowsError
 from everloop.inference.rows import to_columns
 from everloop.scorer import Scorer
 from everloop.stores.work import WorkStore
-from functions.registry import read_models, register_version, set_alias
+from functions.registry import operate_models, read_models, register_version, set_alias
 from functions.training import evaluate_candidate, finish_run, fit_candidate, prepare_dataset, run_trial
 from tests.plant import MODEL, Plant
 from tests.samples import event, pump_failure, pump_row
@@ -129,6 +129,38 @@ def test_a_dataset_can_be_listed_looked_into_and_compared(prepared: Plant) -> No
     query = {"as_of": REQUEST["as_of"]}
     plan = read("read_planned_dataset", queryStringParameters=query)
     assert (plan["version"], plan["exists"]) == (version, True)
+
+
+def test_a_version_is_made_again_to_the_byte_whatever_was_delivered_since(prepared: Plant, tmp_path: Path) -> None:
+    trained(prepared)
+    call(register_version, RUN)
+    prepared.accept_batch(tmp_path, rows=300, name="batch-2")
+    request = {**reproduction_of_version_1(), "run_id": "run-2"}
+    dataset = call(prepare_dataset, request)
+    assert dataset["rows"] == ROWS
+    run = {"model": MODEL, "run_id": "run-2"}
+    trials = [call(run_trial, {**run, "trial": trial}) for trial in dataset["trials"]]
+    candidate = call(fit_candidate, {**run, "trials": trials})
+    state = {**request, "dataset": dataset, "trials": trials, "candidate": candidate}
+    answer = call(finish_run, {**run, "status": "compared", "started_at": "2026-03-14T09:27:01Z", "state": state})
+    report = prepared.registry.report(MODEL, "run-2")
+    assert answer == {"status": "reproduced", "version": None}, report.reason
+    assert (report.reproduces, prepared.registry.versions(MODEL)) == (1, [1])
+
+
+def test_a_dataset_whose_batch_is_gone_is_not_made_from_what_is_left(prepared: Plant) -> None:
+    trained(prepared)
+    call(register_version, RUN)
+    boto3.client("s3").delete_object(Bucket=prepared.lake.bucket, Key=f"reports/{MODEL}/batch-1.json")
+    with pytest.raises(NotReproducibleError, match="a batch is gone or was judged again"):
+        prepare_dataset.lambda_handler({**reproduction_of_version_1(), "run_id": "run-2"}, None)
+
+
+def reproduction_of_version_1() -> dict[str, Any]:
+    response = operate_models.lambda_handler(event("registry/request_reproduction.json"), None)
+    assert response["statusCode"] == 202, response["body"]
+    request: dict[str, Any] = json.loads(response["body"])
+    return request
 
 
 def test_a_batch_whose_rows_were_exchanged_ends_the_run(plant: Plant, tmp_path: Path) -> None:

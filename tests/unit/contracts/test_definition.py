@@ -32,7 +32,7 @@ def problem(toml: str, source: str = "pump.toml") -> str:
 
 def test_four_lines_are_a_definition() -> None:
     definition = parse_definition(MINIMAL, source="pump.toml")
-    assert definition.algorithms == ("hist-gradient-boosting", "logistic-regression")
+    assert definition.algorithms == tuple(name for name, tasks in ALGORITHMS.items() if Task.BINARY in tasks)
     assert definition.metric == "roc_auc"
     assert definition.holdout.by == "random"
     assert list(definition.inputs) == ["speed"]
@@ -61,7 +61,7 @@ def test_four_lines_are_a_definition() -> None:
         ("[promotion]\nminimum = { rocauc = 0.6 }", "metric 'rocauc' is not one of"),
         ("[promotion]\nmode = 'canary'", "promotion.mode: Input should be 'automatic' or 'manual', got 'canary'"),
         ("[training]\nalgorithms = ['ridge']", "algorithm 'ridge' is not one of binary-classification: hist-gradient-"),
-        ("[training]\nalgorithms = ['xgboost']", "algorithm 'xgboost' is not one of"),
+        ("[training]\nalgorithms = ['naive-bayes']", "algorithm 'naive-bayes' is not one of"),
         ("[serving]\nfallback = 'yes'", "serving.fallback 'yes': a label for multiclass tasks, a number for"),
         ("[serving]\nfallback = nan", "fallback"),
         ("[serving]\nfallback = inf", "fallback"),
@@ -69,6 +69,11 @@ def test_four_lines_are_a_definition() -> None:
         ("[columns.heat]\ntype = 'category'\nminimum = 1", "'minimum' and 'maximum' are for number and integer"),
         ("[columns.heat]\ntype = 'number'\nallowed = ['a']", "'allowed' is for category and text columns, this one is"),
         ("[columns.heat]\ntype = 'number'\nminimum = 2\nmaximum = 1", "minimum 2.0 is above maximum 1.0"),
+        ("[columns.heat]\ntype = 'category'\nmonotone = 'increasing'", "'monotone' is for number and integer columns"),
+        ("[columns.heat]\ntype = 'number'\nmonotone = 'up'", "columns.heat.monotone: Input should be 'increasing' or"),
+        ("[serving]\ncosts = { false_positive = 0, false_negative = 1 }", "serving.costs.false_positive: Input should"),
+        ("[serving]\ncosts = { false_positive = 1 }", "serving.costs.false_negative: Field required"),
+        ("[promotion]\nmax_size_mb = 0", "promotion.max_size_mb: Input should be greater than 0, got 0"),
         ("[features]\nspeed = 'abs(speed)'", "feature 'speed' has the name of a column"),
     ],
 )
@@ -121,6 +126,31 @@ def test_the_target_fits_the_task(task: str, kind: str, fits: bool) -> None:
     else:
         with pytest.raises(ValueError, match=r"target must be|data\.positive"):
             Definition.model_validate(raw)
+
+
+MONOTONE = {"type": "integer", "monotone": "increasing"}
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "expected"),
+    [
+        (Task.MULTICLASS, {"a": MONOTONE, "y": "category"}, "columns.a.monotone: a multiclass answer has no direction"),
+        (Task.REGRESSION, {"a": "number", "y": MONOTONE}, "columns.y.monotone: the target and row ids are no inputs"),
+    ],
+)
+def test_only_an_answer_with_a_direction_goes_with_an_input(task: Task, columns: Any, expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        example(task, columns=columns)
+
+
+@pytest.mark.parametrize("task", [Task.MULTICLASS, Task.REGRESSION])
+def test_costs_are_of_two_kinds_of_wrong_labels(task: Task) -> None:
+    costs = {"false_positive": 1, "false_negative": 3}
+    with pytest.raises(ValueError, match=f"which a {task} has not"):
+        example(task, serving={"costs": costs})
+    declared = example(Task.BINARY, serving={"costs": costs}).serving.costs
+    assert declared is not None
+    assert declared.threshold == 0.25
 
 
 @pytest.mark.parametrize("hints", [{"delimiter": '"'}, {"delimiter": "'", "quote": "'"}])

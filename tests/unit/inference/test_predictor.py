@@ -1,9 +1,11 @@
 """Who answers: the champion, else its predecessor, else the declared constant."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import onnx
 import pytest
 
 from everloop.contracts.definition import Definition, Task
@@ -11,6 +13,7 @@ from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError
 from everloop.inference.predictor import Answer, Predictor
 from everloop.ports import StoredObject
 from everloop.registry.promotion import promote
+from everloop.scorer import METADATA_KEY
 from everloop.stores.registry import ModelRegistry
 from tests.fakes import FixedClock, InMemoryObjectStore
 from tests.histories import no_history
@@ -87,6 +90,14 @@ def test_each_row_gets_its_own_answer_in_order() -> None:
     assert answer.scores is not None
     assert answer.scores.tolist() == [0.0, 0.5, 0.25]
     assert answer.labels == [False, True, False]
+
+
+def test_the_threshold_of_the_version_decides_the_label() -> None:
+    model = onnx.load_from_string(echo_model())
+    metadata = {"task": Task.BINARY, "classes": [False, True], "threshold": 0.2}
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
+    world = serving(model.SerializeToString())
+    assert world(*(pump_row(pressure=pressure) for pressure in (0.1, 0.25, 0.5))).labels == [False, True, True]
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from everloop.contracts.definition import Definition
-from everloop.errors import StorageError
+from everloop.errors import HistoryUnavailableError, StorageError
 from everloop.features.history.state import pack
+from everloop.materialization.materialization import GRACE
 from everloop.ports import MAXIMUM_ITEM_BYTES
-from everloop.stores.history import BUILT
+from everloop.stores.history import BUILT, history_groups
 from tests.fakes import FixedClock
 from tests.histories import HistoryWorld
 
@@ -132,7 +133,10 @@ def test_all_entities_are_built_once_and_then_those_of_each_batch(world: History
 def test_another_declaration_starts_anew(world: HistoryWorld) -> None:
     world.arrive(rows_sql(0, 500))
     world.definition = payments(history=HISTORY | {"card_spent": HISTORY["card_spent"] | {"where": "amount > 100"}})
-    assert world.served([request(card="card-1")]).misses == 1, "the card's state has other features now"
+    unbuilt = world.served([request()])
+    assert [type(failure) for failure in unbuilt.failures] == [HistoryUnavailableError]
+    assert np.isnan(unbuilt.columns["card_payments_1d"]).all(), "not 0, which would mean that nothing happened"
+    assert not np.isnan(unbuilt.columns["all_since"]).any(), "what is declared as before is kept as before"
     world.materialize()
     assert_served_as_trained(world, since=NOON - timedelta(days=2))
 
@@ -174,6 +178,43 @@ def test_a_new_table_is_filled_from_the_lake(world: HistoryWorld) -> None:
     assert {key: item.body for key, item in world.table.items.items()} == {key: item.body for key, item in kept.items()}
 
 
+def test_a_damaged_state_costs_the_history_of_its_group_only(world: HistoryWorld) -> None:
+    world.arrive(rows_sql(0, 500))
+    for key, item in world.table.items.items():
+        if key.startswith(history_groups(world.definition)[0].prefix) and not key.endswith(BUILT):
+            world.table.items[key] = item._replace(body=b"damaged")
+    found = world.served([request()])
+    assert [type(failure) for failure in found.failures] == [HistoryUnavailableError]
+    assert np.isnan(found.columns["card_payments_1d"]).all()
+    assert not np.isnan(found.columns["shop_cards"]).any()
+
+
+def test_rows_without_a_row_id_are_no_events_as_they_are_no_training_rows(world: HistoryWorld) -> None:
+    world.accept(rows_sql(0, 500))
+    world.arrive(f"SELECT * REPLACE (NULL::BIGINT AS payment) FROM ({rows_sql(0, 300)})")
+    assert_served_as_trained(world, since=NOON - timedelta(days=3))
+    assert int(np.ma.filled(world.trained()["card_payments_30d"], 0).max()) < 500 // 13 * 2
+
+
+def test_batches_without_any_timestamp_are_no_events(world: HistoryWorld) -> None:
+    world.arrive(f"SELECT * REPLACE (NULL::TIMESTAMP AS paid_at) FROM ({rows_sql(0, 10)})")
+    assert world.table.items == {}
+
+
+def test_a_version_takes_no_history_that_it_learned_under_another_declaration(world: HistoryWorld) -> None:
+    world.arrive(rows_sql(0, 500))
+    columns = world.served([request()]).columns
+    learned = world.definition.history_digests
+    assert world.lookup.as_learned(world.definition, learned, columns).columns == {}
+    other = payments(history=HISTORY | {"card_mean": HISTORY["card_mean"] | {"over": "30 days"}})
+    found = world.lookup.as_learned(other, learned, columns)
+    assert found.columns.keys() == {"card_mean"}
+    assert np.isnan(found.columns["card_mean"]).all()
+    assert [type(failure) for failure in found.failures] == [HistoryUnavailableError]
+    gone = payments(history={name: declared for name, declared in HISTORY.items() if name != "shop_cards"})
+    assert world.lookup.as_learned(gone, learned, columns).columns.keys() == {"shop_cards"}
+
+
 def test_a_table_that_is_away_costs_the_history_only(world: HistoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(keys: Sequence[str]) -> dict[str, bytes]:
         raise StorageError("away")
@@ -197,8 +238,10 @@ def test_what_is_too_large_to_keep_is_null_and_told(world: HistoryWorld, monkeyp
 def test_an_item_lives_as_long_as_its_last_event_counts(world: HistoryWorld) -> None:
     world.arrive(rows_sql(0, 100))
     lives = {item.expires_at - NOON for key, item in world.table.items.items() if not key.endswith(BUILT)}
-    assert max(lives) == timedelta(days=30 + 7 + 7) + timedelta(hours=6), "window, delay, late requests and a step"
-    assert min(lives) > timedelta(0)
+    assert max(lives) == GRACE + timedelta(days=30 + 7 + 7) + timedelta(hours=6), (
+        "window, delay, late requests and a step"
+    )
+    assert min(lives) >= GRACE
 
 
 def test_a_row_from_the_future_does_not_make_the_present_old(world: HistoryWorld) -> None:

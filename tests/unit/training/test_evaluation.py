@@ -18,13 +18,26 @@ from everloop.training.candidate import Candidate, fit_candidate
 from everloop.training.evaluation import Champion, Evaluation, evaluate, find_champion
 from everloop.training.prepared import PreparedDataset
 from tests.fakes import InMemoryObjectStore
-from tests.samples import NOW, constant_model, example, plain_features, prepared, register, version_files
+from tests.samples import (
+    NOW,
+    constant_model,
+    example,
+    plain_features,
+    prepared,
+    quick_parameters,
+    register,
+    version_files,
+)
 from tests.unit.training.conftest import fitted
 
 BINARY = prepared(Task.BINARY)
 CHANCE = np.random.default_rng(1).integers(2, size=600).astype(float)
 WEAK = fit_candidate(
-    "logistic-regression", {"C": 1.0}, prepared(Task.BINARY, target=CHANCE), plain_features(), example(Task.BINARY)
+    "logistic-regression",
+    quick_parameters("logistic-regression"),
+    prepared(Task.BINARY, target=CHANCE),
+    plain_features(),
+    example(Task.BINARY),
 )
 """Learned from chance."""
 STRONG = fitted("logistic-regression", Task.BINARY)
@@ -209,6 +222,21 @@ def test_a_champion_of_the_opposite_positive_class_is_not_compared() -> None:
 def test_an_evaluation_comes_back_from_its_json() -> None:
     evaluation = judge(STRONG, champion(WEAK))
     assert Evaluation.from_json(evaluation.to_json()) == evaluation
+
+
+@pytest.mark.parametrize(("bound", "passes"), [(0.55, True), (0.99, False)])
+def test_a_slice_that_is_too_weak_refuses_the_candidate(bound: float, passes: bool) -> None:
+    definition = example(Task.BINARY, promotion={"worst_slice": bound})
+    dataset = prepared(Task.BINARY, rows=1_400, holdout_rows=1_000)
+    evaluation = evaluate(STRONG, dataset, definition, None)
+    assert gate(evaluation, "worst slice").passed is passes
+    assert evaluation.metrics["slices"]["parts"][0]["high"] < 0.99
+
+
+@pytest.mark.parametrize("task", Task)
+def test_what_was_measured_is_json(task: Task) -> None:
+    algorithm = "ridge" if task is Task.REGRESSION else "logistic-regression"
+    json.dumps(judge(fitted(algorithm, task), None, prepared(task)).metrics, allow_nan=False)
 
 
 # Finding the champion

@@ -13,13 +13,23 @@ from everloop.training.gates import (
     Evidence,
     beats_baseline,
     beats_champion,
+    indifference,
     latency,
     minimum_metrics,
+    monotone,
     parity,
+    size,
+    worst_slice,
 )
 from tests.samples import example
 
 NAN = float("nan")
+STATISTICS = {
+    "slices": {"metric": "roc_auc", "minimum_rows": 100, "parts": []},
+    "reliability": None,
+    "monotone": [],
+    "indifference": {"rows": 200, "largest_difference": 0.0, "columns_no_request_carries": []},
+}
 
 
 def evidence(task: Task = Task.BINARY, *, promotion: dict[str, Any] | None = None, **changes: Any) -> Evidence:
@@ -37,6 +47,8 @@ def evidence(task: Task = Task.BINARY, *, promotion: dict[str, Any] | None = Non
         "parity_difference": 1e-7,
         "parity_rows": 264,
         "latency_ms": 0.2,
+        "size_mb": 1.5,
+        "statistics": STATISTICS,
     }
     return Evidence(**fields | changes)
 
@@ -118,7 +130,76 @@ def test_latency_has_the_bound_that_is_declared(bound: float | None, passes: boo
     assert latency(evidence(promotion={"max_latency_ms": bound})).passed is passes
 
 
+@pytest.mark.parametrize(("bound", "passes"), [(None, True), (1.5, True), (1.49, False)])
+def test_size_has_the_bound_that_is_declared(bound: float | None, passes: bool) -> None:
+    assert size(evidence(promotion={"max_size_mb": bound})).passed is passes
+
+
+def slices(metric: str, value: float, low: float, high: float) -> dict[str, Any]:
+    part = {"column": "carrier", "part": "9E", "rows": 320, "value": value, "low": low, "high": high}
+    return STATISTICS | {"slices": {"metric": metric, "minimum_rows": 100, "parts": [part]}}
+
+
+@pytest.mark.parametrize(
+    ("metric", "bounds", "bound", "passes"),
+    [
+        ("roc_auc", (0.52, 0.48, 0.56), None, True),
+        ("roc_auc", (0.52, 0.48, 0.56), 0.55, True),
+        ("roc_auc", (0.52, 0.48, 0.56), 0.57, False),
+        ("log_loss", (0.7, 0.6, 0.8), 0.65, True),
+        ("log_loss", (0.7, 0.6, 0.8), 0.59, False),
+    ],
+)
+def test_a_slice_is_refused_when_it_is_beyond_the_bound_beyond_doubt(
+    metric: str, bounds: tuple[float, float, float], bound: float | None, passes: bool
+) -> None:
+    facts = evidence(promotion={"worst_slice": bound}, statistics=slices(metric, *bounds))
+    assert worst_slice(facts).passed is passes
+
+
+def test_the_worst_slice_is_told_bound_or_not() -> None:
+    facts = evidence(statistics=slices("roc_auc", 0.52, 0.48, 0.56))
+    told = "roc_auc 0.5200 (95 %: 0.4800 to 0.5600) in 320 rows with carrier 9E, no bound declared"
+    assert worst_slice(facts).detail == told
+
+
+@pytest.mark.parametrize(("bound", "passes"), [(None, True), (0.5, False)])
+def test_a_bound_that_no_slice_can_prove_refuses(bound: float | None, passes: bool) -> None:
+    assert worst_slice(evidence(promotion={"worst_slice": bound})).passed is passes
+
+
+@pytest.mark.parametrize(("back", "passes"), [(0.0, True), (1e-3, True), (1.1e-3, False), (NAN, False)])
+def test_a_column_declared_monotone_may_step_back_within_the_tolerance(back: float, passes: bool) -> None:
+    found = {"column": "a", "direction": "increasing", "rows": 500, "largest_step_back": back, "share_of_rows": 0.25}
+    gate = monotone(evidence(statistics=STATISTICS | {"monotone": [found]}))
+    assert gate.passed is passes
+    if back == 1.1e-3:
+        told = "a is not increasing: a step back of 0.0011, and one in 25.0% of 500 rows, tolerance 0.001"
+        assert gate.detail == told
+
+
+@pytest.mark.parametrize(
+    ("difference", "columns", "passes"),
+    [(0.0, [], True), (1e-5, [], True), (1e-4, [], False), (NAN, [], False), (0.0, ["y"], False)],
+)
+def test_an_answer_that_depends_on_anything_else_is_refused(
+    difference: float, columns: list[str], passes: bool
+) -> None:
+    found = {"rows": 200, "largest_difference": difference, "columns_no_request_carries": columns}
+    assert indifference(evidence(statistics=STATISTICS | {"indifference": found})).passed is passes
+
+
 def test_every_gate_has_a_name_of_its_own_and_tells_its_evidence() -> None:
     gates = [gate(evidence(over_champion=Interval(0.02, 0.01, 0.03))) for gate in GATES]
     assert all(isinstance(gate, Gate) and gate.detail for gate in gates)
-    assert [gate.name for gate in gates] == ["parity", "minimum", "baseline", "champion", "latency"]
+    assert [gate.name for gate in gates] == [
+        "parity",
+        "indifference",
+        "monotone",
+        "minimum",
+        "worst slice",
+        "baseline",
+        "champion",
+        "latency",
+        "size",
+    ]

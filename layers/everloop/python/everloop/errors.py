@@ -17,7 +17,8 @@ EverloopError
 │   ├── TooFewRowsError
 │   ├── UnusableRowsError
 │   ├── UnusableTargetError
-│   └── AllTrialsFailedError
+│   ├── AllTrialsFailedError
+│   └── NotReproducibleError      the dataset of a version cannot be made again
 └── ModelUnavailableError         a version cannot answer; the next one in line does
     └── IntegrityError            its bytes do not match its manifest: never loaded
 """
@@ -83,6 +84,10 @@ class BatchRejectedError(EverloopError):
         self.detail = detail
 
 
+class HistoryUnavailableError(EverloopError):
+    """An answer was given without the history of its entities: it is not kept yet, damaged, or declared anew."""
+
+
 class StorageError(EverloopError):
     pass
 
@@ -112,6 +117,10 @@ class UnusableTargetError(TrainingError):
 
 
 class AllTrialsFailedError(TrainingError):
+    pass
+
+
+class NotReproducibleError(TrainingError):
     pass
 
 

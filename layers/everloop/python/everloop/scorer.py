@@ -12,7 +12,9 @@ from everloop.contracts.definition import Task
 from everloop.errors import ModelUnavailableError
 
 METADATA_KEY = "everloop"
-"""ONNX metadata property that holds {"task": …, "classes": […]} as JSON."""
+"""ONNX metadata property: JSON of {"task": …, "classes": […], "threshold": …, "history": {feature: its hash}}."""
+THRESHOLD = 0.5
+"""Of models that name none: the likelier label."""
 
 
 class Scorer:
@@ -27,6 +29,9 @@ class Scorer:
             metadata = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA_KEY])
             self.task = Task(metadata["task"])
             self.classes: list[Any] = metadata["classes"]
+            self.threshold = float(metadata.get("threshold", THRESHOLD))
+            """The probability from which on a row is labelled positive."""
+            self.history: dict[str, str] = metadata.get("history", {})
         except Exception as error:  # onnxruntime raises many unrelated types for one cause: unusable bytes
             raise ModelUnavailableError(f"the model cannot be loaded: {error}") from error
         self.inputs = {value.name: "string" in value.type for value in self._session.get_inputs()}

@@ -139,7 +139,7 @@ def why_left_out(
         return f"received at {_shown(report.received_at)}, after as-of" if report.received_at > as_of else None
     if span.first >= as_of:
         return f"its rows begin at {_shown(span.first)}, none is before as-of"
-    if since and span.last < _before(since, definition.history_reach):
+    if since and span.last < before(since, definition.history_reach):
         return f"its rows end at {_shown(span.last)}, before the training window, which begins at {_shown(since)}"
     return None
 
@@ -150,7 +150,7 @@ def _shown(moment: datetime) -> str:
 
 def _since(definition: Definition, as_of: datetime) -> datetime | None:
     window = definition.training.window
-    return _before(as_of, window) if window else None
+    return before(as_of, window) if window else None
 
 
 class _Span(NamedTuple):
@@ -172,7 +172,8 @@ def _span(definition: Definition, report: BatchReport) -> _Span | None:
     return _Span(_aware(report.first_timestamp), _aware(report.last_timestamp))
 
 
-def _before(moment: datetime, duration: timedelta) -> datetime:
+def before(moment: datetime, duration: timedelta) -> datetime:
+    """So long before, or the first moment there is."""
     earliest = datetime.min.replace(tzinfo=UTC)
     return moment - duration if moment - earliest > duration else earliest
 

@@ -72,12 +72,15 @@ ROW_NUMBER = "_row"
 REASONS = "_reasons"
 RESERVED_COLUMNS = frozenset({ROW_NUMBER, REASONS})
 """What quarantine files add. Uploading a mended quarantine file is natural, so deliveries may carry and lose them."""
+_OWN_PREFIX = "everloop "
+"""Of the columns that the package adds to tables while it works on them."""
 _NAMES_OF_DUCKDB = frozenset({"filename", "file_row_number"})
 """What it adds to the rows of several Parquet files."""
 
 
 def may_be_declared(column: str) -> bool:
-    return column not in RESERVED_COLUMNS and column.lower() not in _NAMES_OF_DUCKDB
+    name = column.lower()
+    return column not in RESERVED_COLUMNS and name not in _NAMES_OF_DUCKDB and not name.startswith(_OWN_PREFIX)
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(listed)]
@@ -95,6 +98,8 @@ class Column(Contract):
     """How a timestamp is written (strptime), tried in turn; empty: `data.csv.timestamp_format`, then ISO 8601."""
     parts: tuple[str, ...] = ()
     """Columns of the file whose texts, joined by a space, make this timestamp; a column of its own name goes first."""
+    monotone: Literal["increasing", "decreasing"] | None = None
+    """How the answer must go with this column, all else being equal; a candidate that does not is refused."""
     description: str = ""
 
     @model_validator(mode="after")
@@ -108,6 +113,8 @@ class Column(Contract):
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         if (self.format or self.parts) and self.type is not ColumnType.TIMESTAMP:
             raise ValueError(f"'format' and 'parts' are for timestamp columns, this one is a {self.type}")
+        if self.monotone and not self.type.is_numeric:
+            raise ValueError(f"'monotone' is for number and integer columns, this one is a {self.type}")
         if self.maximum_null_share is not None and not self.nullable:
             raise ValueError("'maximum_null_share' is for nullable columns; this one may have no null at all")
         return self
@@ -190,12 +197,29 @@ class Promotion(Contract):
     mode: Literal["automatic", "manual"] = "automatic"
     minimum: dict[str, float] = {}
     must_beat_champion: bool = True
+    worst_slice: float | None = None
+    """What the metric must reach in every slice of the holdout: a floor, for losses a ceiling."""
     max_latency_ms: float | None = Field(default=None, gt=0)
+    max_size_mb: float | None = Field(default=None, gt=0)
+    """Of model.onnx, in millions of bytes."""
+
+
+class Costs(Contract):
+    """What a wrong label costs, in any unit: only their ratio counts."""
+
+    false_positive: float = Field(gt=0)
+    false_negative: float = Field(gt=0)
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on the positive label is the cheaper one (Elkan, IJCAI 2001)."""
+        return self.false_positive / (self.false_positive + self.false_negative)
 
 
 class Serving(Contract):
     latency_slo_ms: float = Field(default=100, gt=0)
     fallback: float | str | None = None
+    costs: Costs | None = None
 
 
 class Monitoring(Contract):
@@ -249,6 +273,7 @@ class Definition(Contract):
         self._check_history(folded)
         self._check_target()
         self._check_metrics()
+        self._check_monotone()
         if self.training.holdout and self.training.holdout.by == "time" and not data.timestamp:
             raise ValueError("training.holdout.by = 'time' needs data.timestamp")
         if self.training.window and not data.timestamp:
@@ -280,6 +305,8 @@ class Definition(Contract):
                         f" {self.columns[column].type}"
                     )
             for feature in history.features(name):
+                if not may_be_declared(feature):
+                    raise ValueError(f"history.{name} gives {feature!r}, a name of the lake's own; choose another")
                 if feature.lower() in taken:
                     raise ValueError(f"history.{name} gives {feature!r}, which is taken already; choose another name")
                 taken.add(feature.lower())
@@ -304,11 +331,22 @@ class Definition(Contract):
         for algorithm in self.training.algorithms:
             if self.task not in ALGORITHMS.get(algorithm, ()):
                 raise ValueError(f"algorithm {algorithm!r} is not one of {self.task}: {', '.join(self._learners)}")
+        if self.serving.costs and self.task is not Task.BINARY:
+            raise ValueError(f"serving.costs: of false positives and negatives, which a {self.task} has not")
         fallback = self.serving.fallback
         if fallback is not None and isinstance(fallback, str) != (self.task is Task.MULTICLASS):
             raise ValueError(f"serving.fallback {fallback!r}: a label for multiclass tasks, a number for the others")
         if self.task is Task.BINARY and isinstance(fallback, int | float) and not 0 <= fallback <= 1:
             raise ValueError(f"serving.fallback {fallback!r}: expected a probability from 0 to 1")
+
+    def _check_monotone(self) -> None:
+        for name, column in self.columns.items():
+            if column.monotone and self.task is Task.MULTICLASS:
+                raise ValueError(
+                    f"columns.{name}.monotone: a multiclass answer has no direction; declare it for others"
+                )
+            if column.monotone and name not in self.inputs:
+                raise ValueError(f"columns.{name}.monotone: the target and row ids are no inputs of the model")
 
     @property
     def _learners(self) -> tuple[str, ...]:
@@ -334,6 +372,18 @@ class Definition(Contract):
             name: feature
             for block, history in self.history.items()
             for name, feature in history.features(block).items()
+        }
+
+    @property
+    def history_digests(self) -> dict[str, str]:
+        """Of each history feature, a hash of all that decides its values: declared otherwise, it has another."""
+        data = self.data
+        return {
+            name: hashlib.sha256(
+                f"{data.timestamp} {data.row_id} {[self.columns[column].type for column in feature.history.by]} "
+                f"{feature.window} {feature.history.model_dump_json(exclude={'description', 'over'})}".encode()
+            ).hexdigest()[:16]
+            for name, feature in self.history_features.items()
         }
 
     @property

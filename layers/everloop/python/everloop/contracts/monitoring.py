@@ -57,6 +57,8 @@ class Check(Contract):
     performance: Performance | None = None
     history_skew: HistorySkew | None = None
     """None for a model without history, and where no prediction could be looked at."""
+    history_problem: str | None = None
+    """Why the history could not be made again."""
     retraining: str | None = None
     """The run id of the retraining this check asked for."""
     held_back: str | None = None

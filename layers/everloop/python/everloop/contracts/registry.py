@@ -70,7 +70,7 @@ class Aliases(Contract):
         return change.champion if change else None
 
 
-RunStatus = Literal["promoted", "registered", "refused", "failed"]
+RunStatus = Literal["promoted", "registered", "refused", "failed", "reproduced", "differs"]
 
 
 class Gate(Contract):
@@ -128,6 +128,8 @@ class RunReport(Contract):
     gates: tuple[Gate, ...] = ()
     trials: tuple[TrialReport, ...] = ()
     chosen_trial: int | None = None
+    reproduces: int | None = None
+    """The version that this run made again, to compare; such a run registers nothing."""
     error: dict[str, Any] | None = None
     started_at: datetime | None = None
     finished_at: datetime
@@ -138,6 +140,15 @@ class RunReport(Contract):
         return next((trial for trial in self.trials if trial.trial == self.chosen_trial), None)
 
 
+class Reproduction(Contract):
+    """What a version was made from, and the bytes that the same must make again."""
+
+    version: int
+    dataset_version: str
+    sha256: dict[str, str]
+    """Of its models, by file name."""
+
+
 class TrainingRequest(Contract):
     """The data of a `training.requested` event and the input of the Training state machine."""
 
@@ -146,3 +157,5 @@ class TrainingRequest(Contract):
     as_of: datetime
     reason: str
     requested_by: str
+    reproduction: Reproduction | None = None
+    """Given, the run learns from that dataset, compares what it made, and registers nothing."""

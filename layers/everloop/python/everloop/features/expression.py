@@ -21,11 +21,11 @@ _EPOCH = datetime(1970, 1, 1)
 _FLOAT32_TINY = 2.0**-149
 _FLOAT32_STEP = 2.0**-23
 
-_FINITE = "list_filter([{}], lambda v: isfinite(v))[1]"
+FINITE = "list_filter([{}], lambda v: isfinite(v))[1]"
 # A list, because `CASE WHEN isfinite(x) THEN x END` writes x twice: nested 30 deep that is 2^30 copies.
 
 _COLUMN_SQL: dict[Kind, str] = {
-    Kind.NUMBER: _FINITE.format("CAST({0} AS DOUBLE)"),
+    Kind.NUMBER: FINITE.format("CAST({0} AS DOUBLE)"),
     Kind.BOOLEAN: "CAST({0} AS BOOLEAN)",
     Kind.TEXT: "nullif(CAST({0} AS VARCHAR), '')",
     # By way of UTC microseconds: the same for TIMESTAMP, TIMESTAMPTZ (whatever the session's zone) and DATE.
@@ -144,7 +144,7 @@ class Call:
         object.__setattr__(self, "constant", all(argument.constant for argument in self.arguments))
 
     def to_duckdb(self) -> str:
-        return _FINITE.format(self._form()) if self.unchecked else self._form()
+        return FINITE.format(self._form()) if self.unchecked else self._form()
 
     def to_onnx(self, graph: Graph) -> Tensor:
         """May hold infinity: what reads it, an operator or the graph's output, makes that null."""

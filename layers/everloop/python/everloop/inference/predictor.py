@@ -66,16 +66,31 @@ class Predictor:
 
     def _answer(self, definition: Definition, columns: Columns, count: int, pinned_version: int | None) -> Answer:
         if pinned_version is not None:
-            scorer = self._scorer(definition.name, pinned_version)
-            return _answer(scorer, columns, pinned_version, "model", "pinned")
+            return self._scored(definition, columns, pinned_version, "model", "pinned")
         failures: list[EverloopError] = []
         for version, answered_by in self._line_of_succession(definition.name, failures):
             try:
-                scorer = self._scorer(definition.name, version)
-                return _answer(scorer, columns, version, answered_by, "champion", failures=tuple(failures))
+                return self._scored(definition, columns, version, answered_by, "champion", failures=failures)
             except (ModelUnavailableError, StorageError, NotFoundError) as error:
                 failures.append(error)
         return _constant(definition, columns, count, tuple(failures))
+
+    def _scored(
+        self,
+        definition: Definition,
+        columns: Columns,
+        version: int,
+        answered_by: str,
+        variant: Variant,
+        *,
+        failures: Sequence[EverloopError] = (),
+    ) -> Answer:
+        scorer = self._scorer(definition.name, version)
+        other = self._history.as_learned(definition, scorer.history, columns)
+        columns = columns | other.columns  # not in place: the next version may have learned what this one has not
+        scores = scorer.score(columns)
+        labelled = _labelled(scorer, scores)
+        return Answer(version, answered_by, variant, *labelled, columns, (*failures, *other.failures))
 
     def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
         try:
@@ -112,24 +127,11 @@ class Predictor:
         return self._scorers[key]
 
 
-def _answer(
-    scorer: Scorer,
-    columns: Columns,
-    version: int,
-    answered_by: str,
-    variant: Variant,
-    *,
-    failures: tuple[EverloopError, ...] = (),
-) -> Answer:
-    scores = scorer.score(columns)
-    return Answer(version, answered_by, variant, *_labelled(scorer, scores), columns, failures)
-
-
 def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], Sequence[Any]]:
     if scorer.task is Task.REGRESSION:
         return scores, [None] * len(scores)
     if scorer.task is Task.BINARY:
-        return scores, [scorer.classes[int(score >= 0.5)] for score in scores]
+        return scores, [scorer.classes[int(score >= scorer.threshold)] for score in scores]
     best = scores.argmax(axis=1)
     return scores.max(axis=1), [scorer.classes[index] for index in best]
 

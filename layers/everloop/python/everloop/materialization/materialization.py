@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 
 from everloop.contracts.batches import BatchReport, BatchStatus
-from everloop.contracts.datasets import accepted_between
+from everloop.contracts.datasets import accepted_between, before
 from everloop.contracts.definition import Definition
 from everloop.features.history.compile import compile_history
 from everloop.features.history.events import EVENTS_TABLE, create_events
@@ -27,6 +27,8 @@ from everloop.stores.history import HistoryGroup, HistoryStore, KeptItem, histor
 
 LATE_REQUESTS = timedelta(days=7)
 """A request whose row lies so long before the newest event is still answered with the history of its moment."""
+GRACE = timedelta(days=365)
+"""An item outlives its use: of data that stands still, such as a replayed year, history is asked long after."""
 _TOUCHED = "touched_rows"
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -66,12 +68,14 @@ class Materialization:
         accepted = [each for each in self._batches.reports(model) if each.status is BatchStatus.ACCEPTED]
         if not accepted:
             return Materialized(0, 0)
-        newest = self._newest(accepted)
-        since = newest - LATE_REQUESTS
-        oldest = since - definition.history_reach
+        newest = self._newest(definition, accepted)
+        since = before(newest, LATE_REQUESTS)
+        oldest = before(since, definition.history_reach)
         chosen = accepted_between(definition, accepted, since=oldest, before=_END_OF_TIME)
         arrived = [number for number, batch in enumerate(chosen) if batch.batch_id in batch_ids]
         total = Materialized(0, 0)
+        if not chosen:
+            return Materialized(0, 0)
         with TemporaryDirectory(prefix="history-") as temporary, open_database(Path(temporary)) as database:
             files = download_rows(self._batches, model, chosen, Path(temporary))
             compiled = compile_history(definition)
@@ -98,19 +102,23 @@ class Materialization:
                     self._states.mark_built(group)
         return total
 
-    def _newest(self, accepted: Sequence[BatchReport]) -> datetime:
+    def _newest(self, definition: Definition, accepted: Sequence[BatchReport]) -> datetime:
         """The newest event; one in the future must not make the present old."""
         now = self._clock.now()
-        moments = [each.last_timestamp.replace(tzinfo=UTC) for each in accepted if each.last_timestamp]
+        moments = [
+            each.last_timestamp.replace(tzinfo=UTC)
+            for each in accepted
+            if each.last_timestamp and each.timestamp_column == definition.data.timestamp
+        ]
         return min(max(moments, default=now), now)
 
     def _items(self, group: HistoryGroup, states: Iterable[EntityState], newest: datetime) -> Iterator[KeptItem]:
-        """An item lives until its last event counts for no row any more, by the time of the data, not of the day."""
+        """An item lives until its last event counts for no row any more, by the time of the data, and the grace."""
         reach = max(feature.reach for feature in group.features.values()) + LATE_REQUESTS
         now = self._clock.now()
         for state in states:
             age = timedelta(microseconds=max(us_of(newest.timestamp()) - state.last_us, 0))
-            yield KeptItem(group.prefix + state.key, state.body, now + max(reach - age, timedelta(0)))
+            yield KeptItem(group.prefix + state.key, state.body, now + max(reach - age, timedelta(0)) + GRACE)
 
 
 def _create_touched(

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from everloop.contracts.definition import ColumnType, Definition, Task
 from everloop.contracts.monitoring import Check, ColumnDriftRecord, HistorySkew, Performance
 from everloop.contracts.registry import TrainingRequest
+from everloop.errors import EverloopError
 from everloop.features.profile import Profile
 from everloop.metrics import bootstrap_interval
 from everloop.monitoring.drift import NULL_SHARE_THRESHOLD, ColumnDrift, compare
@@ -71,7 +73,10 @@ class ModelChecker:
         window = self._read(definition, version, start, scheduled_time, list(reference.columns))
         common |= {"rows": window.rows, "outcomes": len(window.actual)}
         if definition.history:
-            common["history_skew"] = self._skew(definition, version, start, scheduled_time)
+            try:
+                common["history_skew"] = self._skew(definition, version, start, scheduled_time)
+            except (EverloopError, duckdb.Error, OSError) as error:  # drift and performance are judged all the same
+                common["history_problem"] = str(error)
         if window.rows < definition.monitoring.minimum_rows:
             return Check(**common, verdict="too-few-rows")
         columns = _drift(reference, window)

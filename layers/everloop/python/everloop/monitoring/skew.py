@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from everloop.contracts.datasets import accepted_between
+from everloop.contracts.datasets import accepted_between, before
 from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import HistorySkew
 from everloop.features.history.compile import compile_history
@@ -51,7 +51,7 @@ def measure_skew(
         ).fetchall()
         if not rows:
             return None
-        since = first.replace(tzinfo=UTC) - definition.history_reach
+        since = before(first.replace(tzinfo=UTC), definition.history_reach)
         chosen = accepted_between(
             definition, batches.reports(definition.name), since=since, before=last.replace(tzinfo=UTC)
         )

@@ -1,13 +1,15 @@
 """Accepted rows in the lake as SQL: verified, in today's types, the newest of each row id."""
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from everloop.contracts.datasets import DatasetBatch
 from everloop.contracts.definition import Definition
-from everloop.errors import IntegrityError
+from everloop.errors import IntegrityError, UnusableRowsError
 from everloop.ids import sha256_of
 from everloop.reading.types import SQL_TYPES
 from everloop.sql import identifier, literal
@@ -16,17 +18,22 @@ from everloop.stores.batches import BatchStore
 BATCH = '"everloop batch"'
 """Which of the files a row came in, by its name, a number; the space keeps the name apart from any sane column's."""
 PLACE = "file_row_number"
+_READERS = 8
+"""Threads that wait for files at once."""
 
 
 def download_rows(batches: BatchStore, model: str, chosen: Sequence[DatasetBatch], folder: Path) -> list[Path]:
     """One file for each batch, named by its place; raises ObjectNotFoundError, and IntegrityError for other rows than
     the batch was accepted with."""
-    files = []
-    for number, batch in enumerate(chosen):
-        files.append(folder / f"{number:06}.parquet")
-        batches.download_rows(model, batch.batch_id, files[-1])
-        verify_rows(batch, files[-1])
-    return files
+
+    def download(number: int, batch: DatasetBatch) -> Path:
+        file = folder / f"{number:06}.parquet"
+        batches.download_rows(model, batch.batch_id, file)
+        verify_rows(batch, file)
+        return file
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(download, range(len(chosen)), chosen))
 
 
 def verify_rows(batch: DatasetBatch, path: Path) -> None:
@@ -58,6 +65,18 @@ def _typed(definition: Definition, present: Collection[str]) -> Iterator[str]:
     for name, column in definition.columns.items():
         value = identifier(name) if name.casefold() in present else "null"
         yield f"cast({value} as {SQL_TYPES[column.type]}) as {identifier(name)}"
+
+
+@contextmanager
+def readable(definition: Definition) -> Iterator[None]:
+    """What cannot be cast to today's types becomes an UnusableRowsError."""
+    try:
+        yield
+    except duckdb.ConversionException as error:
+        raise UnusableRowsError(
+            f"{definition.name}: rows accepted under an earlier definition cannot be read as today's types ({error}); "
+            "give the column another name, or its old type"
+        ) from error
 
 
 def newest(definition: Definition) -> str:

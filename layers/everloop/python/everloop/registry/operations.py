@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Aliases, TrainingRequest
 from everloop.errors import MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
 from everloop.registry.moments import parse_moment
 from everloop.registry.promotion import promote, promote_once, roll_back, was_promoted
+from everloop.registry.reproduction import plan_reproduction
 from everloop.stores.registry import ModelRegistry
 
 Change = Callable[..., Aliases]
@@ -32,8 +34,25 @@ class Operations:
             reason=fields.get("reason", "asked for by an operator"),
             requested_by=by,
         )
+        return self._request(request)
+
+    def request_reproduction(self, definition: Definition, version: int, *, by: str) -> dict[str, Any]:
+        """Like `request_training`, for a run that makes a version again and compares; it registers nothing."""
+        as_of, reproduction = plan_reproduction(self._registry, definition, version)
+        return self._request(
+            TrainingRequest(
+                model=definition.name,
+                run_id=self._next_id(),
+                as_of=as_of,
+                reason=f"to make version {version} again",
+                requested_by=by,
+                reproduction=reproduction,
+            )
+        )
+
+    def _request(self, request: TrainingRequest) -> dict[str, Any]:
         document = request.model_dump(mode="json")
-        self._events.publish("training.requested", subject=model, data=document)
+        self._events.publish("training.requested", subject=request.model, data=document)
         return document
 
     def promote(self, model: str, body: Any, *, by: str) -> dict[str, Any]:

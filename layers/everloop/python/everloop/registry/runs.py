@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from everloop.contracts.registry import RunReport, TrialReport
+from everloop.contracts.registry import Reproduction, RunReport, TrialReport
 from everloop.ports import Clock, EventBus
+from everloop.registry.reproduction import compare
 from everloop.stores.registry import ModelRegistry
 
 _MAXIMUM_CAUSE = 2_000
@@ -19,7 +20,14 @@ def finish_run(
     clock: Clock,
     started_at: str | None = None,
 ) -> RunReport:
-    """`state` is the state machine's: whatever steps were reached left their results in it."""
+    """`state` is the state machine's: whatever steps were reached left their results in it.
+
+    The status `compared` becomes `reproduced` or `differs`.
+    """
+    compared = ""
+    reproduction = Reproduction.model_validate(state["reproduction"]) if state.get("reproduction") else None
+    if status == "compared" and reproduction:
+        status, compared = compare(reproduction, state["candidate"]["sha256"])
     evaluation = state.get("evaluation") or {}
     error = _error(state.get("error"))
     declined = _declined(state.get("promotion") or {})
@@ -34,7 +42,11 @@ def finish_run(
             "as_of": state.get("as_of"),
             "asked_because": state.get("reason", ""),
             "requested_by": state.get("requested_by", ""),
-            "reason": (error or {}).get("message") or "; ".join(refusals) or declined or state.get("reason", ""),
+            "reason": (error or {}).get("message")
+            or "; ".join(refusals)
+            or declined
+            or compared
+            or state.get("reason", ""),
             "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics", {}),
             "intervals": evaluation.get("intervals", {}),
@@ -42,6 +54,7 @@ def finish_run(
             "gates": evaluation.get("gates", []),
             "trials": _trials(state),
             "chosen_trial": (state.get("candidate") or {}).get("trial"),
+            "reproduces": reproduction.version if reproduction else None,
             "error": error,
             "started_at": started_at,
             "finished_at": clock.now(),

@@ -28,18 +28,21 @@ class HistoryGroup(NamedTuple):
     prefix: str
     """Of the keys of its items: other declarations have others, so no state is ever read as another's."""
 
+    @property
+    def mark(self) -> str:
+        """Key of what is there once all its entities were written: from then on each batch brings its own up to date.
+
+        It lies beside the items, so that a new table, or one that was emptied, is built anew.
+        """
+        return self.prefix + BUILT
+
 
 def history_groups(definition: Definition) -> list[HistoryGroup]:
-    features = definition.history_features
+    features, digests = definition.history_features, definition.history_digests
     groups = []
     for by in dict.fromkeys(feature.history.by for feature in features.values()):
         own = {name: feature for name, feature in features.items() if feature.history.by == by}
-        types = [definition.columns[name].type for name in by]
-        data = definition.data
-        declared = f"{FORMAT} {data.timestamp} {data.row_id} {types} " + " ".join(
-            f"{feature.window} {feature.history.model_dump_json(exclude={'description', 'over'})}"
-            for feature in own.values()
-        )
+        declared = f"{FORMAT} {[digests[name] for name in own]}"
         digest = hashlib.sha256(declared.encode()).hexdigest()[:12]
         groups.append(HistoryGroup(by, own, f"{definition.name}/{digest}/"))
     return groups
@@ -82,15 +85,7 @@ class HistoryStore:
         return fits
 
     def is_built(self, group: HistoryGroup) -> bool:
-        """Whether all entities were written once: from then on each batch brings its own up to date.
-
-        The mark lies beside the items, so that a new table, or one that was emptied, is built anew.
-        """
-        return bool(self._table.get([_mark(group)]))
+        return bool(self._table.get([group.mark]))
 
     def mark_built(self, group: HistoryGroup) -> None:
-        self._table.put(_mark(group), b"built", sequence=0, expires_at=_NEVER)
-
-
-def _mark(group: HistoryGroup) -> str:
-    return f"{group.prefix}{BUILT}"
+        self._table.put(group.mark, b"built", sequence=0, expires_at=_NEVER)

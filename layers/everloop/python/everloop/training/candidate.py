@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from skl2onnx.common.data_types import FloatTensorType
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
-from everloop.scorer import METADATA_KEY, Scorer
+from everloop.scorer import METADATA_KEY, THRESHOLD, Scorer
+from everloop.training.calibration import Calibration, calibrate
 from everloop.training.encoding import CategoryEncoder
 from everloop.training.prepared import PreparedDataset
 from everloop.training.search import fit, predict
@@ -43,6 +44,8 @@ class Candidate:
     parity_difference: float
     """Largest difference between the ONNX models on raw rows and scikit-learn on prepared ones."""
     parity_rows: int
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """The curve over its probabilities, whether it is `taken`, and why; empty for what answers none of one class."""
 
     def to_files(self) -> dict[str, bytes]:
         facts = {name: value for name, value in asdict(self).items() if name not in ("model", "judged")}
@@ -61,11 +64,14 @@ def fit_candidate(
     definition: Definition,
 ) -> Candidate:
     """`features` is the compiled front of the graph: raw columns in, `numbers` and `texts` out."""
+    found = calibrate(algorithm, parameters, dataset, definition)
+    calibration = found if found and found.helps else None
+    threshold = definition.serving.costs.threshold if definition.serving.costs else THRESHOLD
     models, differences, rows = [], [], 0
     for inputs, target in (dataset.train, (dataset.inputs, dataset.target)):
         encoder, estimator = fit(algorithm, parameters, dataset.task, inputs, target, seed=definition.training.seed)
-        models.append(build_model(encoder, estimator, dataset, features))
-        difference, compared = measure_parity(models[-1], encoder, estimator, dataset)
+        models.append(build_model(encoder, estimator, dataset, features, calibration=calibration, threshold=threshold))
+        difference, compared = measure_parity(models[-1], encoder, estimator, dataset, calibration=calibration)
         differences.append(difference)
         rows += compared
     return Candidate(
@@ -75,11 +81,20 @@ def fit_candidate(
         parameters=parameters,
         parity_difference=max(differences),
         parity_rows=rows,
+        calibration={"taken": found.helps, **asdict(found)} if found else {},
     )
 
 
-def build_model(encoder: CategoryEncoder, estimator: Any, dataset: PreparedDataset, features: onnx.ModelProto) -> bytes:
-    """One graph from raw columns to the answer, with the task and the classes in its metadata."""
+def build_model(
+    encoder: CategoryEncoder,
+    estimator: Any,
+    dataset: PreparedDataset,
+    features: onnx.ModelProto,
+    *,
+    calibration: Calibration | None = None,
+    threshold: float = THRESHOLD,
+) -> bytes:
+    """One graph from raw columns to the answer, with the task, the classes and the threshold in its metadata."""
     width = len(dataset.number_names) + len(dataset.text_names)
     is_classifier = dataset.task is not Task.REGRESSION
     learned = to_onnx(
@@ -92,13 +107,18 @@ def build_model(encoder: CategoryEncoder, estimator: Any, dataset: PreparedDatas
     shared = [name for name, names in _tensors(dataset).items() if names]
     merged = _merge(features, front, [(name, f"in_{name}") for name in shared])
     merged = _merge(merged, compose.add_prefix(learned, "learned_"), [("matrix", "learned_matrix")])
-    _finish(merged, dataset)
+    _finish(merged, dataset, calibration, threshold)
     onnx.checker.check_model(merged)
     return bytes(merged.SerializeToString(deterministic=True))
 
 
 def measure_parity(
-    model: bytes, encoder: CategoryEncoder, estimator: Any, dataset: PreparedDataset
+    model: bytes,
+    encoder: CategoryEncoder,
+    estimator: Any,
+    dataset: PreparedDataset,
+    *,
+    calibration: Calibration | None = None,
 ) -> tuple[float, int]:
     """Largest difference over the whole holdout and the probes, and how many rows were compared."""
     scorer = Scorer(model)
@@ -108,6 +128,7 @@ def measure_parity(
     pairs: list[tuple[Any, Columns]] = [(holdout, dataset.holdout_raw), (dataset.probes, dataset.probes_raw)]
     for inputs, raw in pairs:
         expected: npt.NDArray[np.float64] = predict(estimator, dataset.task, encoder.transform(inputs))
+        expected = calibration.apply(expected) if calibration else expected
         scale = np.maximum(np.abs(expected), spread) if dataset.task is Task.REGRESSION else 1.0
         difference = np.abs(scorer.score(raw) - expected) / scale
         # NaN compares as "not worse": what cannot be compared must count as the largest difference there is.
@@ -142,7 +163,9 @@ def _encoding_model(encoder: CategoryEncoder, dataset: PreparedDataset) -> onnx.
     return helper.make_model(helper.make_graph(nodes, "encoding", tensors, [output]))
 
 
-def _finish(model: onnx.ModelProto, dataset: PreparedDataset) -> None:
+def _finish(
+    model: onnx.ModelProto, dataset: PreparedDataset, calibration: Calibration | None, threshold: float
+) -> None:
     """Leave one output, named for what it is: `score` [n, 1], `probabilities` [n, classes] or `value` [n, 1]."""
     graph = model.graph
     source = graph.output[0 if dataset.task is Task.REGRESSION else 1].name
@@ -150,11 +173,18 @@ def _finish(model: onnx.ModelProto, dataset: PreparedDataset) -> None:
     if dataset.task is Task.BINARY:
         one = helper.make_tensor("positive_index", TensorProto.INT64, [1], [1])
         graph.initializer.append(one)
-        graph.node.append(helper.make_node("Gather", [source, "positive_index"], ["score"], axis=1))
+        raw = "uncalibrated" if calibration else "score"
+        graph.node.append(helper.make_node("Gather", [source, "positive_index"], [raw], axis=1))
+        if calibration:
+            nodes, constants = calibration.to_onnx(raw, "score")
+            graph.node.extend(nodes)
+            graph.initializer.extend(constants)
         name, width = "score", 1
     else:
         name, width = ("value", 1) if dataset.task is Task.REGRESSION else ("probabilities", len(dataset.classes))
         graph.node.append(helper.make_node("Identity", [source], [name]))
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, width]))
-    metadata = {"task": dataset.task.value, "classes": dataset.classes}
+    metadata: dict[str, Any] = {"task": dataset.task, "classes": dataset.classes, "history": dataset.history}
+    if dataset.task is Task.BINARY:
+        metadata["threshold"] = threshold
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})

@@ -53,6 +53,7 @@ def prepare(
         holdout_raw={name: columns[name][-holdout_rows:] for name in compiled.raw_columns},
         probes=_model_inputs(connection, PROBES_TABLE, compiled),
         probes_raw=read_raw_columns(connection, PROBES_TABLE, compiled),
+        history=definition.history_digests,
     )
 
 

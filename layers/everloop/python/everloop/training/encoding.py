@@ -1,6 +1,6 @@
 """Categories to codes, fitted once and written as ONNX, so that serving encodes exactly as training did."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class Codes(StrEnum):
     MEANS = "means"
     """The level's mean target: levels of close codes behave alike, as trees like it."""
     LEVELS = "levels"
-    """The level's number, to be taken apart into one column for each level."""
+    """The level's number, to be taken apart into one column for each level, where there are not too many."""
 
 
 SMOOTHING_ROWS = 20.0
@@ -31,9 +31,9 @@ FOLDS = 5
 
 UNSEEN = -1.0
 LEVEL_ROWS = 10
-"""Of a level that is taken apart: rarer ones are coded like one never seen."""
-MOST_LEVELS = 200
-"""That one column is taken apart into: the most frequent ones."""
+"""Of a level that gets a column of its own: rarer ones are coded like one never seen."""
+MOST_LEVELS = 100
+"""That a column is taken apart into: one with more of them is coded by means for every algorithm."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ColumnCodes:
     codes: Mapping[str, float]
     other: float
     """Of every other level."""
+    kind: Codes
 
     def encode(self, texts: Texts) -> npt.NDArray[np.float32]:
         return np.array([self.codes.get(text, self.other) for text in texts.tolist()], dtype=np.float32)
@@ -54,6 +55,10 @@ class CategoryEncoder:
         """[n, numbers + texts] float32: the numbers as they are, then a code for each text."""
         codes = [column.encode(inputs.texts[:, place]) for place, column in enumerate(self.columns)]
         return np.column_stack([inputs.numbers, *codes]).astype(np.float32)
+
+    def places(self, kind: Codes, n_numbers: int) -> list[int]:
+        """Which columns of the matrix hold codes of this kind."""
+        return [n_numbers + place for place, column in enumerate(self.columns) if column.kind is kind]
 
     def to_onnx(self, numbers: str, texts: str, output: str, n_numbers: int) -> list[NodeProto]:
         """Nodes that turn the tensors `numbers` [n, numbers] and `texts` [n, texts] into `output`."""
@@ -82,34 +87,29 @@ def fit_encoder(
     codes: Codes, inputs: Inputs, target: Floats, *, seed: int
 ) -> tuple[CategoryEncoder, npt.NDArray[np.float32]]:
     """The encoder, and the matrix to fit on: not what it makes of these rows where that would betray their targets."""
-    encoder = CategoryEncoder(_each_column(inputs.texts, lambda texts: _FITS[codes](texts, target)))
+    encode = _means if codes is Codes.MEANS else _levels
+    encoder = CategoryEncoder(tuple(encode(texts, target) for texts in inputs.texts.T))
     matrix = encoder.transform(inputs)
-    if codes is Codes.MEANS and inputs.texts.shape[1]:
-        matrix[:, inputs.numbers.shape[1] :] = _held_out_means(matrix, inputs, target, seed)
+    n_numbers = inputs.numbers.shape[1]
+    folds = np.random.default_rng(seed).permutation(len(target)) % FOLDS
+    for place in encoder.places(Codes.MEANS, n_numbers):
+        texts = inputs.texts[:, place - n_numbers]
+        rare = _rows_of_level(texts) < OWN_ROWS
+        matrix[rare, place] = _held_out_means(texts, target, folds)[rare]
     return encoder, matrix
 
 
-def _held_out_means(
-    matrix: npt.NDArray[np.float32], inputs: Inputs, target: Floats, seed: int
-) -> npt.NDArray[np.float32]:
+def _held_out_means(texts: Texts, target: Floats, folds: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Of each row's level in the rows of other folds: the mean with the row itself would betray its target.
 
     A level with few rows otherwise tells a tree what to answer for exactly these rows (Prokhorenkova et al., CatBoost,
-    2018, section 3.2). Frequent levels keep the mean that serving codes them by.
+    2018, section 3.2).
     """
-    means = matrix[:, inputs.numbers.shape[1] :].copy()
-    folds = np.random.default_rng(seed).permutation(len(target)) % FOLDS
-    rare = np.column_stack([_rows_of_level(texts) < OWN_ROWS for texts in inputs.texts.T])
+    means = np.empty(len(texts), np.float32)
     for fold in range(FOLDS):
-        inside, outside = folds == fold, folds != fold
-        for place, texts in enumerate(inputs.texts.T):
-            held_out = _means(texts[outside], target[outside]).encode(texts[inside])
-            means[inside, place] = np.where(rare[inside, place], held_out, means[inside, place])
+        held_out = folds == fold
+        means[held_out] = _means(texts[~held_out], target[~held_out]).encode(texts[held_out])
     return means
-
-
-def _each_column(texts: Texts, fit: Callable[[Texts], ColumnCodes]) -> tuple[ColumnCodes, ...]:
-    return tuple(fit(column) for column in texts.T)
 
 
 def _rows_of_level(texts: Texts) -> npt.NDArray[np.int64]:
@@ -122,13 +122,12 @@ def _means(texts: Texts, target: Floats) -> ColumnCodes:
     sums = np.bincount(inverse, weights=target, minlength=len(levels))
     overall = float(target.mean())
     means = (sums + SMOOTHING_ROWS * overall) / (counts + SMOOTHING_ROWS)
-    return ColumnCodes(dict(zip(levels.tolist(), means.tolist(), strict=True)), overall)
+    return ColumnCodes(dict(zip(levels.tolist(), means.tolist(), strict=True)), overall, Codes.MEANS)
 
 
 def _levels(texts: Texts, target: Floats) -> ColumnCodes:
     levels, counts = np.unique(texts, return_counts=True)
-    frequent = [place for place in np.argsort(-counts, kind="stable")[:MOST_LEVELS] if counts[place] >= LEVEL_ROWS]
-    return ColumnCodes({str(levels[place]): float(code) for code, place in enumerate(frequent)}, UNSEEN)
-
-
-_FITS: dict[Codes, Callable[[Texts, Floats], ColumnCodes]] = {Codes.MEANS: _means, Codes.LEVELS: _levels}
+    if len(levels) > MOST_LEVELS:
+        return _means(texts, target)
+    frequent = levels[counts >= LEVEL_ROWS].tolist()
+    return ColumnCodes({level: float(code) for code, level in enumerate(frequent)}, UNSEEN, Codes.LEVELS)

@@ -20,6 +20,8 @@ from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import Candidate
 from everloop.training.gates import GATES, Evidence
 from everloop.training.prepared import PreparedDataset
+from everloop.training.statistics import measure
+from everloop.training.statistics.judged import Judged
 
 _LATENCY_RUNS = 50
 MINIMUM_COMPARED_ROWS = 100
@@ -99,6 +101,7 @@ def evaluate(
     baseline = {name: METRICS[name](target, _naive(dataset, len(target))) for name in names}
     seed = definition.training.seed
     intervals = {name: bootstrap_interval(name, target, score, seed=seed) for name in names}
+    statistics = measure(Judged(definition, dataset, scorer, target, score))
     over_champion, champion_metrics, note = _against(champion, dataset, definition, target, score)
     evidence = Evidence(
         definition=definition,
@@ -109,6 +112,8 @@ def evaluate(
         parity_difference=fitted.parity_difference,
         parity_rows=fitted.parity_rows,
         latency_ms=_latency_ms(scorer, dataset.holdout_raw),
+        size_mb=len(fitted.model) / 1e6,
+        statistics=statistics,
     )
     gates = tuple(gate(evidence) for gate in GATES)
     metrics = {
@@ -119,6 +124,9 @@ def evaluate(
         "metric": definition.metric,
         "intervals": {name: {"low": interval.low, "high": interval.high} for name, interval in intervals.items()},
         "latency_ms": round(evidence.latency_ms, 4),
+        "size_mb": evidence.size_mb,
+        "calibration": fitted.calibration or None,
+        **statistics,
         "train_rows": len(dataset.target) - dataset.holdout_rows,
         "holdout_rows": dataset.holdout_rows,
         "gates": [gate.model_dump() for gate in gates],

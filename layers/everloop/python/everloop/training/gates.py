@@ -1,12 +1,15 @@
 """What a candidate must pass to become a version: one function per gate, one table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from everloop.contracts.definition import LOWER_IS_BETTER, Definition
 from everloop.contracts.registry import Gate
 from everloop.metrics import Interval
 from everloop.training.candidate import PARITY_TOLERANCE
+from everloop.training.statistics.indifference import TOLERANCE as INDIFFERENCE_TOLERANCE
+from everloop.training.statistics.monotone import TOLERANCE as MONOTONE_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class Evidence:
     parity_difference: float
     parity_rows: int
     latency_ms: float
+    size_mb: float
+    """Of the shipped model, in millions of bytes."""
+    statistics: Mapping[str, Any]
+    """What `measure` found on the holdout."""
 
 
 def minimum_metrics(evidence: Evidence) -> Gate:
@@ -69,4 +76,61 @@ def latency(evidence: Evidence) -> Gate:
     return Gate(name="latency", passed=passed, detail=f"{evidence.latency_ms:.3f} ms for one row, {allowed}")
 
 
-GATES: tuple[Callable[[Evidence], Gate], ...] = (parity, minimum_metrics, beats_baseline, beats_champion, latency)
+def size(evidence: Evidence) -> Gate:
+    bound = evidence.definition.promotion.max_size_mb
+    passed = bound is None or evidence.size_mb <= bound
+    allowed = "no bound declared" if bound is None else f"allowed {bound:g}"
+    return Gate(name="size", passed=passed, detail=f"{evidence.size_mb:.3f} MB, {allowed}")
+
+
+def worst_slice(evidence: Evidence) -> Gate:
+    """Refuses a slice that is beyond the bound with its whole interval: of many small ones some always look bad."""
+    slices = evidence.statistics["slices"]
+    name, bound = slices["metric"], evidence.definition.promotion.worst_slice
+    if not slices["parts"]:
+        why = f"no part of the holdout has {slices['minimum_rows']} rows to be judged on"
+        return Gate(name="worst slice", passed=bound is None, detail=why)
+    worst = slices["parts"][0]
+    reached = bound is None or (worst["low"] <= bound if name in LOWER_IS_BETTER else worst["high"] >= bound)
+    required = "no bound declared" if bound is None else f"required {bound:g}"
+    found = f"{name} {worst['value']:.4f} (95 %: {worst['low']:.4f} to {worst['high']:.4f})"
+    where = f"{worst['rows']} rows with {worst['column']} {worst['part']}"
+    return Gate(name="worst slice", passed=reached, detail=f"{found} in {where}, {required}")
+
+
+def monotone(evidence: Evidence) -> Gate:
+    found = evidence.statistics["monotone"]
+    broken = [each for each in found if not each["largest_step_back"] <= MONOTONE_TOLERANCE]
+    told = [
+        f"{each['column']} is not {each['direction']}: a step back of {each['largest_step_back']:.2g}, and one in"
+        f" {each['share_of_rows']:.1%} of {each['rows']} rows, tolerance {MONOTONE_TOLERANCE:g}"
+        for each in broken
+    ]
+    kept = f"{', '.join(each['column'] for each in found)}: as declared" if found else "no column is declared monotone"
+    return Gate(name="monotone", passed=not broken, detail="; ".join(told) or kept)
+
+
+def indifference(evidence: Evidence) -> Gate:
+    found = evidence.statistics["indifference"]
+    strangers, difference = found["columns_no_request_carries"], found["largest_difference"]
+    if strangers:
+        taken = f"it takes {', '.join(strangers)}, which no request carries"
+        return Gate(name="indifference", passed=False, detail=taken)
+    return Gate(
+        name="indifference",
+        passed=difference <= INDIFFERENCE_TOLERANCE,
+        detail=f"other rows and columns change an answer by {difference:.2e}, tolerance {INDIFFERENCE_TOLERANCE:g}",
+    )
+
+
+GATES: tuple[Callable[[Evidence], Gate], ...] = (
+    parity,
+    indifference,
+    monotone,
+    minimum_metrics,
+    worst_slice,
+    beats_baseline,
+    beats_champion,
+    latency,
+    size,
+)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,8 @@ class PreparedDataset:
     probes: Inputs
     """Adversarial rows (nulls, unseen levels, extremes) for the parity proof."""
     probes_raw: Columns
+    history: dict[str, str] = field(default_factory=dict)
+    """Of each history feature, the hash of its declaration: the model takes no other under its name."""
 
     @property
     def train(self) -> tuple[Inputs, npt.NDArray[np.float64]]:
@@ -79,6 +81,7 @@ class PreparedDataset:
             "holdout_rows": self.holdout_rows,
             "batches": self.batches,
             "split_id": self.split_id,
+            "history": self.history,
         }
         arrays: dict[str, npt.NDArray[Any]] = {
             "meta": np.array(json.dumps(meta)),

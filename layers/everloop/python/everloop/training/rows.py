@@ -9,8 +9,8 @@ import duckdb
 
 from everloop.contracts.datasets import RowTotals, Selection
 from everloop.contracts.definition import Definition
-from everloop.errors import TooFewRowsError, UnusableRowsError
-from everloop.reading.accepted import BATCH, PLACE, every_row, newest, typed_rows
+from everloop.errors import TooFewRowsError
+from everloop.reading.accepted import BATCH, PLACE, every_row, newest, readable, typed_rows
 from everloop.sql import fetch_number, identifier
 
 ROWS_TABLE = "training_rows"
@@ -40,18 +40,13 @@ def _fill(
 ) -> RowTotals:
     window = _window_parameters(definition, selection)
     source = f"{typed_rows(connection, definition, files)} where {_is_usable(definition)}"
-    try:
+    with readable(definition):
         connection.execute(
             f"create or replace temp table {ROWS_TABLE} as "
             f"select * exclude ({PLACE}) from (select * from {source} {newest(definition)}) "
             f"order by {_order(definition)}",
             window,
         )
-    except duckdb.ConversionException as error:
-        raise UnusableRowsError(
-            f"{definition.name}: rows accepted under an earlier definition cannot be read as today's types ({error}); "
-            "give the column another name, or its old type"
-        ) from error
     delivered = fetch_number(connection.execute(f"select count(*) from {every_row(files)}"))
     usable = fetch_number(connection.execute(f"select count(*) from {source}", window))
     rows = fetch_number(connection.execute(f"select count(*) from {ROWS_TABLE}"))

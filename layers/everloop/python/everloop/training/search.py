@@ -9,8 +9,8 @@ from everloop.contracts.definition import LOWER_IS_BETTER, Definition, Task
 from everloop.contracts.splits import FOLDS, PARTS
 from everloop.errors import AllTrialsFailedError
 from everloop.metrics import METRICS
-from everloop.training.algorithms import Rows, Shape, load_algorithm
-from everloop.training.encoding import CategoryEncoder, fit_encoder
+from everloop.training.algorithms import Rows, load_algorithm
+from everloop.training.encoding import CategoryEncoder, Codes, fit_encoder
 from everloop.training.prepared import Inputs, PreparedDataset
 
 Trial = dict[str, Any]
@@ -89,9 +89,9 @@ def fit(
 ) -> tuple[CategoryEncoder, Any]:
     learner = load_algorithm(algorithm)
     encoder, matrix = fit_encoder(learner.CODES, inputs, target, seed=seed)
-    shape = Shape(inputs.numbers.shape[1], inputs.texts.shape[1])
+    levels = encoder.places(Codes.LEVELS, inputs.numbers.shape[1])
     labels = target if task is Task.REGRESSION else target.astype(np.int64)
-    return encoder, learner.fit(Rows(task, shape, matrix, labels, seed), parameters)
+    return encoder, learner.fit(Rows(task, matrix, levels, labels, seed), parameters)
 
 
 def predict(estimator: Any, task: Task, matrix: Any) -> Any:

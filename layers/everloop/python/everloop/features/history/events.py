@@ -8,7 +8,7 @@ import duckdb
 
 from everloop.contracts.definition import Definition
 from everloop.features.history.compile import CompiledHistory
-from everloop.reading.accepted import newest, typed_rows
+from everloop.reading.accepted import newest, readable, typed_rows
 from everloop.sql import identifier
 
 EVENTS_TABLE = "history_events"
@@ -26,16 +26,20 @@ def create_events(
     """Fill the table `history_events`: the timestamp, what names entities, and what is aggregated.
 
     Of rows with the same row id the newest stays, as it does in the training rows; a row needs no target to be one.
+    Raises UnusableRowsError.
     """
     columns = ", ".join(identifier(name) for name in columns_read(definition, compiled))
     timestamp = identifier(str(definition.data.timestamp))
+    there = [f"{identifier(name)} IS NOT NULL" for name in (str(definition.data.timestamp), *definition.data.row_id)]
     bounds = [f"{timestamp} {sign} ?" for sign, moment in ((">=", since), ("<", before)) if moment]
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {EVENTS_TABLE} AS SELECT {columns} FROM ("
-        f"SELECT * FROM {typed_rows(connection, definition, files)} "
-        f"WHERE {' AND '.join([f'{timestamp} IS NOT NULL', *bounds])} {newest(definition)})",
-        [moment.astimezone(UTC).replace(tzinfo=None) for moment in (since, before) if moment],
-    )
+    source = typed_rows(connection, definition, files)
+    with readable(definition):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {EVENTS_TABLE} AS SELECT {columns} FROM ("
+            f"SELECT * FROM {source} "
+            f"WHERE {' AND '.join([*there, *bounds])} {newest(definition)})",
+            [moment.astimezone(UTC).replace(tzinfo=None) for moment in (since, before) if moment],
+        )
 
 
 def columns_read(definition: Definition, compiled: Sequence[CompiledHistory]) -> list[str]:

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import duckdb
 
 from everloop.contracts.definition import Definition
+from everloop.features.expression import FINITE
 from everloop.features.history.compile import CompiledHistory, entity_columns
 from everloop.features.history.steps import event_step_sql, row_step_sql, us_sql
 from everloop.sql import identifier
 
 _PLACE = '"everloop place"'
 """Of a row in its table, from 1; the space keeps the name apart from any sane column's."""
-
-_PLACE = '"everloop place"'
-"""Of a row; the space keeps the name apart from any sane column's."""
 
 
 def add_history(
@@ -78,8 +76,10 @@ def _group_sql(definition: Definition, group: Sequence[CompiledHistory], rows: s
         + f" AS {identifier(each.name)}"
         for each in group
     )
+    finite = ", ".join(FINITE.format(name) + f" AS {name}" for name in (identifier(each.name) for each in group))
     return (
-        f"SELECT {_PLACE}, {selected} FROM ("
-        f"SELECT {asked} FROM {_placed(rows)} WHERE {present} UNION ALL SELECT {happened} FROM {events} WHERE {present}"
-        f") QUALIFY {_PLACE} IS NOT NULL"
+        f"SELECT {_PLACE}, {finite} FROM (SELECT {_PLACE}, {selected} FROM ("
+        f"SELECT {asked} FROM {_placed(rows)} WHERE {present} "
+        f"UNION ALL SELECT {happened} FROM {events} WHERE {present}"
+        f") QUALIFY {_PLACE} IS NOT NULL)"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +12,15 @@ from everloop.contracts.definition import Task
 from everloop.training.encoding import Codes
 
 
-class Shape(NamedTuple):
-    """The columns of the encoded matrix: numbers first, then the codes of categories."""
-
-    numbers: int
-    codes: int
-
-
 @dataclass(frozen=True)
 class Rows:
     """What an algorithm learns from."""
 
     task: Task
-    shape: Shape
     matrix: npt.NDArray[np.float32]
-    """[n, numbers + codes] with NaN for null numbers."""
+    """[n, numbers + codes of categories] with NaN for null numbers."""
+    levels: Sequence[int]
+    """Columns of the matrix that hold numbers of levels, in which no order lies."""
     target: npt.NDArray[Any]
     """Class index (int64) or value (float64), [n]."""
     seed: int

@@ -6,22 +6,23 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from everloop.training.algorithms import Rows, Shape
+from everloop.training.algorithms import Rows
 from everloop.training.algorithms._standardizer import Standardizer
 
 
 def fit_dense(rows: Rows, estimator: Any, target: Any = None, **fit: Any) -> Any:
     """The fitted pipeline; `target` is the rows' own if none is given, `fit` goes to the estimator's fit."""
-    front = _front(rows.shape)
+    front = _front(rows)
     estimator.fit(front.fit_transform(rows.matrix), rows.target if target is None else target, **fit)
     return make_pipeline(front, estimator)
 
 
-def _front(shape: Shape) -> ColumnTransformer:
-    columns = list(range(shape.numbers + shape.codes))
+def _front(rows: Rows) -> ColumnTransformer:
+    levels = list(rows.levels)
+    numbers = [column for column in range(rows.matrix.shape[1]) if column not in levels]
     steps: list[tuple[str, Any, list[int]]] = []
-    if shape.numbers:
-        steps.append(("numbers", Standardizer(), columns[: shape.numbers]))
-    if shape.codes:
-        steps.append(("codes", OneHotEncoder(handle_unknown="ignore", dtype="float32"), columns[shape.numbers :]))
+    if numbers:
+        steps.append(("numbers", Standardizer(), numbers))
+    if levels:
+        steps.append(("levels", OneHotEncoder(handle_unknown="ignore", dtype="float32"), levels))
     return ColumnTransformer(steps)

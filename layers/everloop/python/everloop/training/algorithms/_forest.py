@@ -19,18 +19,21 @@ SPACE = {
 """`balanced` means nothing to a regression."""
 TREES = 100
 """With 400 leaves each they make an ONNX file of some 4 MiB, which every cold start loads."""
-ROWS_PER_TREE = 50_000
-"""At most, so that a million rows fit into a trial's time; the trees see different ones."""
+CELLS_PER_TREE = 2_000_000
+ROWS_PER_TREE = 5_000
+"""A tree sees this many cells (rows × columns), yet not fewer rows than these: a trial's time has an end. The rows are
+others for each tree."""
 
 
 def fit_forest(classifier: Any, regressor: Any, rows: Rows, parameters: Mapping[str, Any]) -> Any:
     """Nulls are taken natively."""
     own = {name: value for name, value in parameters.items() if name != "balanced"}
-    samples = ROWS_PER_TREE if len(rows.target) > ROWS_PER_TREE else None
-    common = own | {"n_estimators": TREES, "bootstrap": True, "max_samples": samples, "random_state": rows.seed}
+    most = max(ROWS_PER_TREE, CELLS_PER_TREE // rows.matrix.shape[1])
+    common = own | {"n_estimators": TREES, "bootstrap": True, "random_state": rows.seed}
+    common |= {"max_samples": min(most, len(rows.target))}
     if rows.task is Task.REGRESSION:
         return regressor(**common).fit(rows.matrix, rows.target)
-    weights = "balanced" if parameters["balanced"] else None
+    weights = "balanced" if parameters.get("balanced") else None
     forest = classifier(class_weight=weights, **common).fit(rows.matrix, rows.target)
     if weights:
         _unweigh(forest, rows)

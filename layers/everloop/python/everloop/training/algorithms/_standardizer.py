@@ -22,12 +22,12 @@ class Standardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     SimpleImputer(add_indicator=True) would lose its indicators in the conversion without a word.
     """
 
-    def fit(self, matrix: Matrix, target: Any = None) -> Self:
+    def fit(self, matrix: Matrix, target: Any = None) -> Self:  # noqa: ARG002  # as every transformer has it
         known = np.ma.masked_invalid(matrix.astype(np.float64))
         self.mean_ = np.ma.filled(known.mean(axis=0), 0).astype(np.float32)
         deviation = np.ma.filled(known.std(axis=0), 0)
         # A constant column, or one that only rounding moves, stays at 0.
-        varies = deviation > 1e-6 * np.abs(self.mean_)
+        varies = deviation > np.maximum(1e-6 * np.abs(self.mean_), 1e-30)
         self.scale_ = np.where(varies, 1 / np.where(varies, deviation, 1), 0).astype(np.float32)
         self.with_nulls_ = np.flatnonzero(np.isnan(matrix).any(axis=0))
         self.n_features_in_ = matrix.shape[1]
@@ -36,7 +36,8 @@ class Standardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     def transform(self, matrix: Matrix) -> Matrix:
         null = np.isnan(matrix)
         known = np.where(null, self.mean_, matrix)
-        scaled = np.clip((known - self.mean_) * self.scale_, np.float32(-FARTHEST), np.float32(FARTHEST))
+        with np.errstate(over="ignore"):  # what grows to infinity is held like all that is far
+            scaled = np.clip((known - self.mean_) * self.scale_, np.float32(-FARTHEST), np.float32(FARTHEST))
         return np.hstack([scaled, null[:, self.with_nulls_].astype(np.float32)])
 
 

@@ -1,4 +1,4 @@
-"""Trees as one ONNX node, with the way of nulls at every split: skl2onnx leaves that out for forests, without a word."""
+"""Trees as one ONNX node, with the way of nulls at each split: skl2onnx leaves that out for forests, in silence."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -29,7 +29,7 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     common = own | {"random_state": rows.seed, "early_stopping": False}
     if rows.task is Task.REGRESSION:
         return HistGradientBoostingRegressor(**common).fit(rows.matrix, rows.target)
-    weights = "balanced" if parameters["balanced"] else None
+    weights = "balanced" if parameters.get("balanced") else None
     estimator = HistGradientBoostingClassifier(class_weight=weights, **common).fit(rows.matrix, rows.target)
     if weights:
         estimator._baseline_prediction -= log_odds_shift(rows.target)

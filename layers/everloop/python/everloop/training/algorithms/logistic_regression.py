@@ -15,7 +15,7 @@ CODES = Codes.LEVELS
 
 
 def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
-    weights = "balanced" if parameters["balanced"] else None
+    weights = "balanced" if parameters.get("balanced") else None
     estimator = LogisticRegression(C=parameters["C"], class_weight=weights, max_iter=500, random_state=rows.seed)
     pipeline = fit_dense(rows, estimator)
     if weights:

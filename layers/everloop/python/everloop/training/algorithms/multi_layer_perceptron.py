@@ -14,7 +14,7 @@ from everloop.training.algorithms._dense import fit_dense
 from everloop.training.encoding import Codes
 
 SPACE = {
-    "hidden_layer_sizes": ((64, 32), (32,), (128,)),
+    "hidden_layer_sizes": ([64, 32], [32], [128]),
     "alpha": (1e-3, 1e-5, 1e-1),
     "learning_rate_init": (3e-3, 1e-3),
     "balanced": (False, True),
@@ -36,7 +36,7 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
         warnings.simplefilter("ignore", ConvergenceWarning)
         if rows.task is Task.REGRESSION:
             return _fit_regressor(rows, MLPRegressor(**common))
-        return _fit_classifier(rows, MLPClassifier(**common), balanced=parameters["balanced"])
+        return _fit_classifier(rows, MLPClassifier(**common), balanced=bool(parameters.get("balanced")))
 
 
 def _fit_regressor(rows: Rows, network: MLPRegressor) -> Any:

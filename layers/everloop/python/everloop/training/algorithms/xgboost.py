@@ -98,7 +98,7 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     own |= {"grow_policy": "lossguide", "max_depth": 0}
     if rows.task is Task.REGRESSION:
         return BoostedRegressor(own, parameters["rounds"]).fit(rows)
-    return BoostedClassifier(own, parameters["rounds"]).fit(rows, balanced=parameters["balanced"])
+    return BoostedClassifier(own, parameters["rounds"]).fit(rows, balanced=bool(parameters.get("balanced")))
 
 
 def _classifier(fitted: BoostedClassifier) -> Ensemble:

@@ -1,0 +1,24 @@
+"""What is measured on the holdout beside the metrics: one file for each statistic, and this table."""
+
+from collections.abc import Callable
+from typing import Any
+
+from everloop.training.statistics.decisions import decisions
+from everloop.training.statistics.indifference import indifference
+from everloop.training.statistics.judged import Judged
+from everloop.training.statistics.monotone import monotone
+from everloop.training.statistics.reliability import reliability
+from everloop.training.statistics.slices import slices
+
+STATISTICS: dict[str, Callable[[Judged], Any]] = {
+    "slices": slices,
+    "reliability": reliability,
+    "decisions": decisions,
+    "monotone": monotone,
+    "indifference": indifference,
+}
+"""Name in metrics.json → what computes it there."""
+
+
+def measure(judged: Judged) -> dict[str, Any]:
+    return {name: statistic(judged) for name, statistic in STATISTICS.items()}

@@ -1,0 +1,25 @@
+"""Is the answer of a row about this row alone, and about the columns that the model takes?"""
+
+from typing import Any
+
+import numpy as np
+
+from everloop.training.statistics.judged import Judged
+
+TOLERANCE = 1e-5
+"""Largest difference that is rounding: onnxruntime adds float32 numbers in another order at another place."""
+MAXIMUM_ROWS = 500
+
+
+def indifference(judged: Judged) -> dict[str, Any]:
+    """The largest change of an answer when rows go in reverse and every other column holds the shuffled target."""
+    rows = judged.draw(MAXIMUM_ROWS)
+    others = judged.definition.columns.keys() - judged.scorer.inputs.keys()
+    shuffled = np.random.default_rng(judged.seed).permutation(judged.target[rows]).reshape(-1, 1)
+    raw = judged.raw(rows[::-1]) | dict.fromkeys(sorted(others), shuffled)
+    difference = np.abs(judged.scorer.score(raw)[::-1] - judged.score[rows]) / judged.scale
+    return {
+        "rows": len(rows),
+        "largest_difference": float(difference.max()),
+        "columns_no_request_carries": sorted(judged.scorer.inputs.keys() - judged.definition.served_columns.keys()),
+    }
