@@ -13,7 +13,7 @@ DEFINITION = pump_failure()
 
 def test_rows_are_taken_as_they_are() -> None:
     rows = [pump_row(), {}, {"unknown": [1, {"a": None}]}]
-    assert parse_rows({"rows": rows, "more": 1}, DEFINITION) == rows
+    assert parse_rows({"rows": rows}, DEFINITION) == rows
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_a_body_without_rows_is_refused_with_an_example(body: Any, told: str) ->
     with pytest.raises(MalformedBodyError) as caught:
         parse_rows(body, DEFINITION)
     assert told in caught.value.detail
+
+
+def test_a_key_beside_the_rows_is_refused_by_name() -> None:
+    with pytest.raises(MalformedBodyError, match="unknown key 'more'"):
+        parse_rows({"rows": [{}], "more": 1}, DEFINITION)

@@ -13,7 +13,7 @@ import pytest
 from everloop.contracts.definition import Definition
 from everloop.errors import HistoryUnavailableError, StorageError
 from everloop.features.history.state import pack
-from everloop.materialization.materialization import GRACE
+from everloop.materialization.materialization import GRACE, LATE_REQUESTS
 from everloop.ports import MAXIMUM_ITEM_BYTES
 from everloop.stores.history import BUILT, history_groups
 from tests.fakes import FixedClock
@@ -164,10 +164,20 @@ def test_a_row_without_a_timestamp_is_asked_now(world: HistoryWorld) -> None:
 
 def test_of_times_long_past_no_history_is_kept(world: HistoryWorld) -> None:
     world.arrive(rows_sql(0, 1_000))
-    late, too_late = NOON - timedelta(days=7), NOON - timedelta(days=7, seconds=1)
-    found = world.served([request(paid_at=late.isoformat()), request(paid_at=too_late.isoformat())])
-    assert found.columns["card_payments_30d"][0, 0] > 0
-    assert np.isnan(found.columns["card_payments_30d"][1, 0]), "null, rather than some of the payments"
+    late = NOON - LATE_REQUESTS[0]
+    found = world.served(
+        [request(paid_at=(late - early).isoformat()) for early in (timedelta(0), timedelta(seconds=1))]
+    )
+    assert found.columns["card_payments_30d"][0, 0] == 0
+    assert np.isnan(found.columns["card_payments_30d"][1, 0]), "null: nobody knows any more"
+
+
+def test_of_busy_entities_less_of_the_past_is_kept(world: HistoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everloop.features.history.materialize.MAXIMUM_ITEM_BYTES", 400)
+    world.arrive(rows_sql(0, 2_000))
+    assert assert_served_as_trained(world, since=NOON - LATE_REQUESTS[1]) == 337
+    month_ago = world.served([request(paid_at=(NOON - timedelta(days=30)).isoformat())])
+    assert np.isnan(month_ago.columns["card_payments_30d"]).all()
 
 
 def test_a_new_table_is_filled_from_the_lake(world: HistoryWorld) -> None:
@@ -238,13 +248,15 @@ def test_what_is_too_large_to_keep_is_null_and_told(world: HistoryWorld, monkeyp
 def test_an_item_lives_as_long_as_its_last_event_counts(world: HistoryWorld) -> None:
     world.arrive(rows_sql(0, 100))
     lives = {item.expires_at - NOON for key, item in world.table.items.items() if not key.endswith(BUILT)}
-    assert max(lives) == GRACE + timedelta(days=30 + 7 + 7) + timedelta(hours=6), (
+    assert max(lives) == GRACE + timedelta(days=30 + 7) + LATE_REQUESTS[0] + timedelta(hours=6), (
         "window, delay, late requests and a step"
     )
     assert min(lives) >= GRACE
 
 
-def test_a_row_from_the_future_does_not_make_the_present_old(world: HistoryWorld) -> None:
+@pytest.mark.parametrize("years", [0, 3])
+def test_a_row_from_the_future_does_not_make_the_present_old(world: HistoryWorld, years: int) -> None:
+    world.clock.advance(timedelta(days=365 * years))
     world.accept(rows_sql(0, 500))
     world.arrive(
         "SELECT 9999 AS payment, TIMESTAMP '2099-01-01' AS paid_at, 'card-1' AS card, 2::BIGINT AS shop,"

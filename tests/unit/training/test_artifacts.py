@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import re
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -13,9 +16,9 @@ from tests.samples import LEARNERS, REQUEST, example, prepared
 from tests.unit.training.conftest import fitted
 
 
-def files_of(algorithm: str, task: Task) -> dict[str, bytes]:
+def files_of(algorithm: str, task: Task, **sections: Any) -> dict[str, bytes]:
     dataset, candidate = prepared(task), fitted(algorithm, task)
-    definition = example(task, description="Does the pump fail?", owner="ann@example.com")
+    definition = example(task, description="Does the pump fail?", owner="ann@example.com", **sections)
     evaluation = evaluate(candidate, dataset, definition, None)
     return version_files(definition, REQUEST, candidate, evaluation, dataset, profile=b'{"profile": 1}')
 
@@ -29,11 +32,15 @@ def test_a_version_has_these_files(files: dict[str, bytes]) -> None:
     assert files.keys() == {
         "MLmodel",
         "card.md",
+        "importance.svg",
         "judged.onnx",
         "lineage.json",
         "metrics.json",
         "model.onnx",
         "profile.json",
+        "reliability.svg",
+        "roc.svg",
+        "slices.svg",
     }
     assert files["model.onnx"] == fitted("logistic-regression", Task.BINARY).model
     assert files["profile.json"] == b'{"profile": 1}'
@@ -76,7 +83,32 @@ def test_the_card_has_the_numbers(algorithm: str, task: Task) -> None:
         assert text in card
 
 
+@pytest.mark.parametrize(("algorithm", "task"), [("ridge", Task.REGRESSION), ("logistic-regression", Task.BINARY)])
+def test_the_card_shows_the_plots_that_lie_beside_it(algorithm: str, task: Task) -> None:
+    files = files_of(algorithm, task)
+    shown = re.findall(r"!\[.+\]\((.+)\)", files["card.md"].decode())
+    assert sorted(shown) == sorted(name for name in files if name.endswith(".svg"))
+    assert ("residuals.svg" in shown) is (task is Task.REGRESSION)
+    for name in shown:
+        assert ElementTree.fromstring(files[name]).get("role") == "img"
+
+
+def test_the_card_says_what_the_model_is_for_and_where_it_ends() -> None:
+    told = {"intended_use": "Plan repairs of the next day.", "limits": ["Axial pumps only.", "Not for new sites."]}
+    card = files_of("logistic-regression", Task.BINARY, **told)["card.md"].decode()
+    assert "## Intended use\n\nPlan repairs of the next day.\n" in card
+    assert "## Limits\n\n- Axial pumps only.\n- Not for new sites.\n" in card
+    assert "Not declared" not in card
+
+
+def test_the_card_tells_the_threshold_and_what_labels_cost() -> None:
+    costs = {"false_positive": 1, "false_negative": 10}
+    card = files_of("logistic-regression", Task.BINARY, serving={"costs": costs})["card.md"].decode()
+    assert "A row is labelled positive from 0.5 on" in card, "this candidate was fitted before costs were declared"
+    assert "By the declared costs its labels cost" in card
+
+
 def test_what_does_not_depend_on_the_clock_is_the_same_each_time(files: dict[str, bytes]) -> None:
     again = files_of("logistic-regression", Task.BINARY)
-    for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json"):
+    for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json", "roc.svg", "slices.svg"):
         assert hashlib.sha256(again[name]).digest() == hashlib.sha256(files[name]).digest(), name

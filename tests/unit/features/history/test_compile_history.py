@@ -60,7 +60,6 @@ EXPRESSIONS = [
     ("sum(memo)", "", ["history.h.value: sum takes a number, got a text"]),
     ("last(serial)", "", ["history.h.value: last takes a number, got a text"]),
     ("max(at)", "", ["history.h.value: max takes a number, got a timestamp"]),
-    ("count(at)", "", ["history.h.value: count takes a number", "got a timestamp"]),
     ("sum(speed) + sum(line)", "", ["history.h.value: "]),
     ("sum(sum(speed))", "", ["history.h.value: at character 1, 'sum(speed)': 'sum' cannot be compiled"]),
     ("sum(speed", "", ["history.h: value 'sum(speed': expected one of count(…)"]),

@@ -57,7 +57,7 @@ def kept_values(
             group,
             events="happened",
             touched="happened",
-            since_us=since_us,
+            since_us=[since_us],
         )
         bodies = {state.key: state.body for state in told}
         for row, values in zip(rows, found, strict=True):
@@ -122,7 +122,7 @@ def test_only_touched_entities_are_told_with_their_newest_event(connection: Conn
     fill(connection, "happened", [event(NOON, "a"), event(NOON + HOURS, "a"), event(NOON, "b"), event(NOON, "c")])
     fill(connection, "touched", [event(NOON, "b"), event(NOON, "a"), event(NOON, "a")])
     told = entity_states(
-        connection, definition, compile_history(definition), events="happened", touched="touched", since_us=0
+        connection, definition, compile_history(definition), events="happened", touched="touched", since_us=[0]
     )
     expected = {entity_key(["a"]): us_at(NOON + HOURS), entity_key(["b"]): us_at(NOON)}
     assert {state.key: state.last_us for state in told} == expected
@@ -146,7 +146,7 @@ def test_a_state_does_not_grow_with_the_events_of_a_step(connection: Connection)
     for apart in (1_200, 30):
         fill(connection, "happened", [event(NOON + second * DAYS / 86_400) for second in range(0, 86_400, apart)])
         [state] = entity_states(
-            connection, definition, compile_history(definition), events="happened", touched="happened", since_us=0
+            connection, definition, compile_history(definition), events="happened", touched="happened", since_us=[0]
         )
         sizes.append(len(state.body))
     assert abs(sizes[0] - sizes[1]) < 200
@@ -157,7 +157,7 @@ def test_an_integer_entity_is_found_by_the_float_of_a_request(connection: Connec
     definition = define({"h": {"value": "sum(x)", "by": "shop", "over": "7 days"}})
     fill(connection, "happened", [event(NOON) | {"shop": line}])
     [state] = entity_states(
-        connection, definition, compile_history(definition), events="happened", touched="happened", since_us=0
+        connection, definition, compile_history(definition), events="happened", touched="happened", since_us=[0]
     )
     assert state.key == entity_key([int(float(line))])
 
@@ -168,7 +168,7 @@ def test_an_entity_that_nothing_happened_to_any_more_is_told_as_empty(connection
     compiled = compile_history(definition)
     fill(connection, "happened", [event(NOON, "b")])
     fill(connection, "touched", [event(NOON, "a")])
-    [state] = entity_states(connection, definition, compiled, events="happened", touched="touched", since_us=0)
+    [state] = entity_states(connection, definition, compiled, events="happened", touched="touched", since_us=[0])
     features = [each.feature for each in compiled]
     assert state.key == entity_key(["a"])
     assert [plain(value) for value in State(state.body, features).values(us_at(NOON + DAYS))] == [None]
@@ -181,7 +181,7 @@ def test_late_states_leave_old_steps_out(connection: Connection) -> None:
     end = NOON + 300 * DAYS
     whole, late = (
         next(
-            entity_states(connection, definition, compiled, events="happened", touched="happened", since_us=since)
+            entity_states(connection, definition, compiled, events="happened", touched="happened", since_us=[since])
         ).body
         for since in (0, us_at(end))
     )
@@ -214,7 +214,7 @@ def test_no_name_of_a_column_gets_in_the_way(connection: Connection, name: str) 
         compiled = compile_history(definition)
         rows = [{names["t"]: NOON + hour * HOURS, names["card"]: "a", names["x"]: 2.0, "y": 1} for hour in range(3)]
         fill(connection, "happened", rows, columns)
-        [state] = entity_states(connection, definition, compiled, events="happened", touched="happened", since_us=0)
+        [state] = entity_states(connection, definition, compiled, events="happened", touched="happened", since_us=[0])
         features = [each.feature for each in compiled]
         assert state.key == entity_key(["a"])
         assert [State(state.body, features).values(us_at(NOON + hour * HOURS)) for hour in (1, 5)] == [[2], [6]]

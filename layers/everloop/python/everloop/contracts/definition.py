@@ -239,6 +239,8 @@ class Definition(Contract):
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)
     task: Task
     description: str = ""
+    intended_use: str = ""
+    limits: Texts = ()
     owner: str = ""
     data: Data
     columns: dict[str, Annotated[Column, BeforeValidator(_expand_column)]] = Field(min_length=2)

@@ -55,12 +55,17 @@ class History(Contract):
             )
         if len(set(self.over)) < len(self.over):
             raise ValueError("over: each window once")
+        if len(set(self.by)) < len(self.by):
+            raise ValueError("by: each column once")
         return self
 
     @property
     def call(self) -> Call:
         match = _CALL.fullmatch(self.value)
-        return Call(match[1].lower(), match[2].strip()) if match else Call("", "")
+        if not match:
+            return Call("", "")
+        expression = match[2].strip()
+        return Call(match[1].lower(), "" if expression == "*" else expression)
 
     def features(self, name: str) -> dict[str, "HistoryFeature"]:
         """By their names: `name` itself, or with several windows `name_1d`, `name_30d` and so on."""

@@ -14,6 +14,8 @@ def parse_rows(body: Any, definition: Definition) -> list[dict[str, Any]]:
     if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
         example = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: …" for name in list(definition.inputs)[:2])
         raise MalformedBodyError(f'expected {{"rows": [{{{example}}}, …]}}, got {shown(body)}')
+    if strangers := body.keys() - {"rows"}:
+        raise MalformedBodyError(f"unknown key {shown(min(strangers))}; a request has one key, 'rows'")
     rows: list[dict[str, Any]] = body["rows"]
     if not 1 <= len(rows) <= MAXIMUM_ROWS:
         raise MalformedBodyError(f"expected 1 to {MAXIMUM_ROWS} rows, got {len(rows)}")

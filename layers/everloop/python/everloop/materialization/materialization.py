@@ -25,8 +25,9 @@ from everloop.sql import identifier, open_database
 from everloop.stores.batches import BatchStore
 from everloop.stores.history import HistoryGroup, HistoryStore, KeptItem, history_groups
 
-LATE_REQUESTS = timedelta(days=7)
-"""A request whose row lies so long before the newest event is still answered with the history of its moment."""
+LATE_REQUESTS = (timedelta(days=100), timedelta(days=7))
+"""A request whose row lies so long before the newest event is still answered with the history of its moment; the second
+holds for an entity to which more happened than an item can hold of the first."""
 GRACE = timedelta(days=365)
 """An item outlives its use: of data that stands still, such as a replayed year, history is asked long after."""
 _TOUCHED = "touched_rows"
@@ -69,8 +70,7 @@ class Materialization:
         if not accepted:
             return Materialized(0, 0)
         newest = self._newest(definition, accepted)
-        since = before(newest, LATE_REQUESTS)
-        oldest = before(since, definition.history_reach)
+        oldest = before(newest, LATE_REQUESTS[0] + definition.history_reach)
         chosen = accepted_between(definition, accepted, since=oldest, before=_END_OF_TIME)
         arrived = [number for number, batch in enumerate(chosen) if batch.batch_id in batch_ids]
         total = Materialized(0, 0)
@@ -80,6 +80,7 @@ class Materialization:
             files = download_rows(self._batches, model, chosen, Path(temporary))
             compiled = compile_history(definition)
             create_events(database, definition, compiled, files, since=oldest)
+            newest = max(newest, self._newest_event(database, definition))
             for group in groups:
                 if group in unbuilt:
                     touched = EVENTS_TABLE
@@ -94,7 +95,7 @@ class Materialization:
                     own,
                     events=EVENTS_TABLE,
                     touched=touched,
-                    since_us=us_of(since.timestamp()),
+                    since_us=[us_of(before(newest, late).timestamp()) for late in LATE_REQUESTS],
                 )
                 written = self._states.write(self._items(group, states, newest), sequence=sequence)
                 total = Materialized(total.entities + written.items, total.too_large + written.too_large)
@@ -103,18 +104,28 @@ class Materialization:
         return total
 
     def _newest(self, definition: Definition, accepted: Sequence[BatchReport]) -> datetime:
-        """The newest event; one in the future must not make the present old."""
+        """Of the newest event, as far as the reports tell: a row from the future must not make the present old."""
         now = self._clock.now()
         moments = [
-            each.last_timestamp.replace(tzinfo=UTC)
+            moment
             for each in accepted
-            if each.last_timestamp and each.timestamp_column == definition.data.timestamp
+            if each.last_timestamp
+            and each.timestamp_column == definition.data.timestamp
+            and (moment := each.last_timestamp.replace(tzinfo=UTC)) <= now
         ]
-        return min(max(moments, default=now), now)
+        return max(moments, default=now)
+
+    def _newest_event(self, database: duckdb.DuckDBPyConnection, definition: Definition) -> datetime:
+        """Of the rows themselves: a batch with a row from the future has others."""
+        timestamp, now = identifier(str(definition.data.timestamp)), self._clock.now().replace(tzinfo=None)
+        [(newest,)] = database.execute(
+            f"SELECT max({timestamp}) FROM {EVENTS_TABLE} WHERE {timestamp} <= ?", [now]
+        ).fetchall()
+        return newest.replace(tzinfo=UTC) if newest else datetime.min.replace(tzinfo=UTC)
 
     def _items(self, group: HistoryGroup, states: Iterable[EntityState], newest: datetime) -> Iterator[KeptItem]:
         """An item lives until its last event counts for no row any more, by the time of the data, and the grace."""
-        reach = max(feature.reach for feature in group.features.values()) + LATE_REQUESTS
+        reach = max(feature.reach for feature in group.features.values()) + LATE_REQUESTS[0]
         now = self._clock.now()
         for state in states:
             age = timedelta(microseconds=max(us_of(newest.timestamp()) - state.last_us, 0))

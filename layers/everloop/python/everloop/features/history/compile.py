@@ -60,10 +60,9 @@ def _value(definition: Definition, history: History) -> tuple[str, frozenset[str
     condition = _parse(definition, ".where", history.where) if history.where else None
     if condition and condition.kind is not Kind.BOOLEAN:
         raise ValueError(f".where: expected a condition, got a {condition.kind}")
-    if (value and value.kind is Kind.TIMESTAMP) or (
-        value and value.kind is Kind.TEXT and not TABLE[aggregate].takes_any
-    ):
-        raise ValueError(f".value: {aggregate} takes a number, got a {value.kind}")
+    if value and value.kind in (Kind.TIMESTAMP, Kind.TEXT) and not TABLE[aggregate].takes_any:
+        hint = "; a condition is one, such as level = 'high'" if value.kind is Kind.TEXT else ""
+        raise ValueError(f".value: {aggregate} takes a number, got a {value.kind}{hint}")
     read = frozenset().union(*(columns_of(node) for node in (value, condition) if node))
     if definition.data.target in read and not history.delay:
         raise ValueError(

@@ -12,6 +12,7 @@ from everloop.features.history.aggregates import Parts
 from everloop.features.history.compile import CompiledHistory, entity_columns
 from everloop.features.history.state import entity_key, pack
 from everloop.features.history.steps import event_step_sql, row_step, us_sql
+from everloop.ports import MAXIMUM_ITEM_BYTES
 from everloop.sql import identifier
 
 _ENTITY, _US = '"everloop entity"', '"everloop us"'
@@ -32,9 +33,10 @@ def entity_states(
     *,
     events: str,
     touched: str,
-    since_us: int,
+    since_us: Sequence[int],
 ) -> Iterator[EntityState]:
-    """Of each entity in the table `touched`, from the table `events`: enough for rows at `since_us` and later.
+    """Of each entity in the table `touched`, from the table `events`: enough for rows at the first of `since_us`
+    and later, or at the next of them where that is too much to keep in an item.
 
     `compiled` are the histories of one `by`. Of an entity to which nothing happened any more an empty state is told.
     """
@@ -53,35 +55,48 @@ def entity_states(
         f"SELECT own.*, {_ENTITY} FROM (SELECT *, {us} AS {_US}, {named} FROM {events} WHERE {timestamp} IS NOT NULL) "
         f"AS own JOIN entities USING ({names})"
     )
-    kept = [_Kept(connection, each, since_us) for each in compiled]
+    kept = [_Kept(connection, each, since_us[0]) for each in compiled]
     newest = connection.execute(
         f"SELECT {_ENTITY}, coalesce(max({_US}), 0), {names} FROM entities "
         f"LEFT JOIN their_events USING ({_ENTITY}, {names}) GROUP BY ALL ORDER BY {_ENTITY}"
     ).fetchall()
     for entity, last_us, *name in newest:
         key = entity_key(name if compiled[0].feature.history.by else ())
-        yield EntityState(key, pack(since_us, [each.of(entity) for each in kept]), last_us)
+        yield EntityState(key, _body(kept, entity, since_us), last_us)
+
+
+def _body(kept: Sequence["_Kept"], entity: int, since_us: Sequence[int]) -> bytes:
+    for moment in since_us:
+        body = pack(moment, [each.of(entity, moment) for each in kept])
+        if len(body) <= MAXIMUM_ITEM_BYTES:
+            break
+    return body
 
 
 class _Kept:
     """Steps and parts of one feature, of all entities of `their_events`."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledHistory, since_us: int) -> None:
-        feature, aggregate = compiled.feature, compiled.aggregate
-        first = row_step(feature, since_us) - feature.steps + 1
+        aggregate = compiled.aggregate
+        self._feature = feature = compiled.feature
         parts = [part.sql.format(value="value", us="us") for part in aggregate.parts]
         selected = ", ".join(f"{part} AS p{place}" for place, part in enumerate(parts))
         grouped = "" if aggregate.is_of_each else "GROUP BY entity, step"
         fetched = connection.execute(
             f"SELECT {'DISTINCT' if aggregate.is_of_each else ''} entity, step, {selected} FROM ("
             f"SELECT {_ENTITY} AS entity, {event_step_sql(feature, _US)} AS step, {_US} AS us, "
-            f"{compiled.value} AS value FROM their_events) WHERE value IS NOT NULL AND step >= {first} {grouped} "
-            "ORDER BY entity, step"
+            f"{compiled.value} AS value FROM their_events) "
+            f"WHERE value IS NOT NULL AND step >= {self._first_step(since_us)} {grouped} ORDER BY entity, step"
         ).fetchnumpy()
         self._entities = np.asarray(fetched["entity"], np.int64)
         self._steps = np.asarray(fetched["step"], np.int64)
         self._parts = [np.asarray(fetched[f"p{place}"], part.type) for place, part in enumerate(aggregate.parts)]
 
-    def of(self, entity: int) -> tuple[NDArray[np.int64], Parts]:
-        rows = slice(*np.searchsorted(self._entities, (entity, entity + 1)))
-        return self._steps[rows], [part[rows] for part in self._parts]
+    def of(self, entity: int, since_us: int) -> tuple[NDArray[np.int64], Parts]:
+        start, end = np.searchsorted(self._entities, (entity, entity + 1))
+        start += np.searchsorted(self._steps[start:end], self._first_step(since_us))
+        return self._steps[start:end], [part[start:end] for part in self._parts]
+
+    def _first_step(self, since_us: int) -> int:
+        """That any row at that moment or later sees."""
+        return row_step(self._feature, since_us) - self._feature.steps + 1
