@@ -23,13 +23,14 @@ def check(as_json: AsJson = False) -> None:
         print_json([definition.model_dump(mode="json") for definition in definitions])
         return
     print_table(
-        ["model", "task", "target", "columns", "features", "metric", "algorithms"],
+        ["model", "task", "target", "columns", "history", "features", "metric", "algorithms"],
         [
             (
                 d.name,
                 d.task.value,
                 d.data.target,
                 len(d.model_columns),
+                len(d.history_features),
                 len(d.features),
                 d.metric,
                 ", ".join(d.algorithms),
