@@ -16,8 +16,9 @@ from tests.samples import LEARNERS, REQUEST, example, prepared
 from tests.unit.training.conftest import fitted
 
 
-def files_of(algorithm: str, task: Task, **sections: Any) -> dict[str, bytes]:
-    dataset, candidate = prepared(task), fitted(algorithm, task)
+def files_of(algorithm: str, task: Task, *, holdout_rows: int = 200, **sections: Any) -> dict[str, bytes]:
+    dataset = prepared(task, rows=holdout_rows + 400, holdout_rows=holdout_rows)
+    candidate = fitted(algorithm, task)
     definition = example(task, description="Does the pump fail?", owner="ann@example.com", **sections)
     evaluation = evaluate(candidate, dataset, definition, None)
     return version_files(definition, REQUEST, candidate, evaluation, dataset, profile=b'{"profile": 1}')
@@ -36,11 +37,11 @@ def test_a_version_has_these_files(files: dict[str, bytes]) -> None:
         "judged.onnx",
         "lineage.json",
         "metrics.json",
+        "mlbom.json",
         "model.onnx",
         "profile.json",
         "reliability.svg",
         "roc.svg",
-        "slices.svg",
     }
     assert files["model.onnx"] == fitted("logistic-regression", Task.BINARY).model
     assert files["profile.json"] == b'{"profile": 1}'
@@ -101,6 +102,16 @@ def test_the_card_says_what_the_model_is_for_and_where_it_ends() -> None:
     assert "Not declared" not in card
 
 
+def test_the_weak_places_of_a_large_holdout_are_a_table_and_a_plot() -> None:
+    files = files_of("logistic-regression", Task.BINARY, holdout_rows=1_000)
+    slices = json.loads(files["metrics.json"])["slices"]["parts"]
+    worst = slices[0]
+    assert (
+        f"| {worst['column']}: {worst['part']} | {worst['rows']} | {worst['value']:.4f} |" in files["card.md"].decode()
+    )
+    assert f">{worst['column']}: {worst['part']}</text>" in files["slices.svg"].decode()
+
+
 def test_the_card_tells_the_threshold_and_what_labels_cost() -> None:
     costs = {"false_positive": 1, "false_negative": 10}
     card = files_of("logistic-regression", Task.BINARY, serving={"costs": costs})["card.md"].decode()
@@ -110,5 +121,5 @@ def test_the_card_tells_the_threshold_and_what_labels_cost() -> None:
 
 def test_what_does_not_depend_on_the_clock_is_the_same_each_time(files: dict[str, bytes]) -> None:
     again = files_of("logistic-regression", Task.BINARY)
-    for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json", "roc.svg", "slices.svg"):
+    for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json", "roc.svg", "mlbom.json"):
         assert hashlib.sha256(again[name]).digest() == hashlib.sha256(files[name]).digest(), name

@@ -19,7 +19,7 @@ def test_a_column_is_worth_what_shuffling_it_costs(metric: str) -> None:
     scorer = graph([helper.make_node("Identity", ["c"], ["kept"]), helper.make_node("Sigmoid", ["a"], ["answer"])])
     definition = example(Task.BINARY, training={"metric": metric})
     found = importance(judged(scorer, DATASET, definition=definition))
-    assert [each["column"] for each in found][0] == "a"
+    assert found[0]["column"] == "a"
     assert found[0]["loss"] > 0.2
     assert {each["column"]: each["loss"] for each in found[1:]} == {"b": 0, "c": 0}
     assert found == importance(judged(scorer, DATASET, definition=definition)), "the seed decides"

@@ -9,7 +9,10 @@ from everloop import __version__
 from everloop.contracts.definition import ColumnType, Definition
 from everloop.contracts.registry import TrainingRequest
 from everloop.training.candidate import Candidate
+from everloop.training.card import write_card
 from everloop.training.evaluation import Evaluation
+from everloop.training.mlbom import write_mlbom
+from everloop.training.plots import draw_plots
 from everloop.training.prepared import PreparedDataset
 
 _MLFLOW_TYPES = {
@@ -50,6 +53,7 @@ def version_files(
         "parameters": candidate.parameters,
         "seed": definition.training.seed,
     }
+    plots = draw_plots(evaluation.metrics)
     return {
         "model.onnx": candidate.model,
         "judged.onnx": candidate.judged,
@@ -57,7 +61,11 @@ def version_files(
         "metrics.json": _json(evaluation.metrics),
         "lineage.json": _json(lineage),
         "profile.json": profile,
-        "card.md": _card(definition, lineage, evaluation).encode(),
+        "card.md": write_card(definition, lineage, evaluation, plots).encode(),
+        "mlbom.json": _json(
+            write_mlbom(definition, lineage, evaluation.metrics, model=candidate.model, plots=list(plots))
+        ),
+        **{name: plot.svg.encode() for name, plot in plots.items()},
     }
 
 
@@ -83,38 +91,3 @@ def _mlmodel(definition: Definition, candidate: Candidate, request: TrainingRequ
         "run_id": request.run_id,
         "model_uuid": request.run_id,
     }
-
-
-def _card(definition: Definition, lineage: dict[str, Any], evaluation: Evaluation) -> str:
-    metrics = evaluation.metrics
-    names = list(metrics["candidate"])
-    columns = {"this version": metrics["candidate"], "naive": metrics["baseline"]}
-    if metrics["champion"]:
-        columns[f"champion {metrics['champion']['version']}"] = metrics["champion"]
-    rows = [f"| {name} | " + " | ".join(f"{values[name]:.4f}" for values in columns.values()) + " |" for name in names]
-    gates = [f"| {gate.name} | {'passed' if gate.passed else 'REFUSED'} | {gate.detail} |" for gate in evaluation.gates]
-    parameters = ", ".join(f"{name} = {value}" for name, value in lineage["parameters"].items())
-    return "\n".join(
-        [
-            f"# {definition.name}",
-            "",
-            definition.description,
-            "",
-            f"- Task: {definition.task}; target: `{definition.data.target}`",
-            f"- Owner: {definition.owner or 'not declared'}",
-            f"- Algorithm: {lineage['algorithm']} ({parameters})",
-            f"- Judged on {metrics['holdout_rows']:,} {'newest' if definition.holdout.by == 'time' else 'drawn'} rows "
-            f"after fitting on the other {metrics['train_rows']:,}; then fitted on all of them for serving",
-            f"- Dataset version `{lineage['dataset_version']}`, run `{lineage['run_id']}`, as of {lineage['as_of']}",
-            f"- Why it was trained: {lineage['reason']}",
-            "",
-            "| metric | " + " | ".join(columns) + " |",
-            "|---|" + "---|" * len(columns),
-            *rows,
-            "",
-            "| gate | result | evidence |",
-            "|---|---|---|",
-            *gates,
-            "",
-        ]
-    )

@@ -24,5 +24,5 @@ def _front(rows: Rows) -> ColumnTransformer:
     if numbers:
         steps.append(("numbers", Standardizer(), numbers))
     if levels:
-        steps.append(("levels", OneHotEncoder(handle_unknown="ignore", dtype="float32"), levels))
+        steps.append(("levels", OneHotEncoder(handle_unknown="ignore"), levels))
     return ColumnTransformer(steps)

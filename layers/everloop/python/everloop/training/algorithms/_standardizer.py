@@ -9,6 +9,8 @@ from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from everloop.training.algorithms._graph import Graph
+
 FARTHEST = 8.0
 """Standard deviations from the mean: a wilder value counts as this far, as in training so in serving."""
 
@@ -18,7 +20,8 @@ Matrix = npt.NDArray[np.float32]
 class Standardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """[n, k] with NaN to [n, k + columns that had nulls]: values about 0, 0 for null, then 1 where a null was.
 
-    WARNING: float32 throughout and in the order of the graph below, so that both give the same bits. scikit-learn's
+    WARNING: computed in float32 and in the order of the graph below, so that both give the same bits; handed on as
+    float64, in which the sums that follow are made. scikit-learn's
     SimpleImputer(add_indicator=True) would lose its indicators in the conversion without a word.
     """
 
@@ -33,12 +36,12 @@ class Standardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         self.n_features_in_ = matrix.shape[1]
         return self
 
-    def transform(self, matrix: Matrix) -> Matrix:
+    def transform(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         null = np.isnan(matrix)
         known = np.where(null, self.mean_, matrix)
         with np.errstate(over="ignore"):  # what grows to infinity is held like all that is far
             scaled = np.clip((known - self.mean_) * self.scale_, np.float32(-FARTHEST), np.float32(FARTHEST))
-        return np.hstack([scaled, null[:, self.with_nulls_].astype(np.float32)])
+        return np.hstack([scaled, null[:, self.with_nulls_]]).astype(np.float64)
 
 
 def _shape(operator: Any) -> None:
@@ -48,30 +51,19 @@ def _shape(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    fitted = operator.raw_operator
-    [matrix], [output] = ([each.full_name for each in tensors] for tensors in (operator.inputs, operator.outputs))
-
-    def constant(name: str, kind: int, values: Any) -> str:
-        unique = str(scope.get_unique_variable_name(name))
-        container.add_initializer(unique, kind, list(np.shape(values)), np.ravel(values).tolist())
-        return unique
-
-    def node(kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        result = output or str(scope.get_unique_variable_name(kind.lower()))
-        container.add_node(kind, list(inputs), [result], op_version=container.target_opset, **attributes)
-        return result
-
-    mean = constant("mean", TensorProto.FLOAT, fitted.mean_)
-    bounds = [constant(name, TensorProto.FLOAT, value) for name, value in (("least", -FARTHEST), ("most", FARTHEST))]
-    null = node("IsNaN", matrix)
-    centred = node("Sub", node("Where", null, mean, matrix), mean)
-    scaled = node("Clip", node("Mul", centred, constant("scale", TensorProto.FLOAT, fitted.scale_)), *bounds)
-    if len(fitted.with_nulls_):
-        flags = node("Cast", null, to=TensorProto.FLOAT)
-        chosen = node("Gather", flags, constant("with_nulls", TensorProto.INT64, fitted.with_nulls_), axis=1)
-        node("Concat", scaled, chosen, output=output, axis=1)
-    else:
-        node("Identity", scaled, output=output)
+    graph = Graph(scope, operator, container)
+    fitted, [output] = graph.fitted, graph.outputs
+    mean, scale = graph.constant(fitted.mean_), graph.constant(fitted.scale_)
+    null = graph.node("IsNaN", graph.matrix)
+    centred = graph.node("Sub", graph.node("Where", null, mean, graph.matrix), mean)
+    bounds = graph.constant(-FARTHEST), graph.constant(FARTHEST)
+    scaled = graph.node("Clip", graph.node("Mul", centred, scale), *bounds)
+    if not len(fitted.with_nulls_):
+        graph.node("Identity", scaled, output=output)
+        return
+    places = graph.constant(fitted.with_nulls_, TensorProto.INT64)
+    flags = graph.node("Gather", graph.node("Cast", null, to=TensorProto.FLOAT), places, axis=1)
+    graph.node("Concat", scaled, flags, output=output, axis=1)
 
 
 update_registered_converter(Standardizer, "EverloopStandardizer", _shape, _convert)

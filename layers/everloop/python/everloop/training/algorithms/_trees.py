@@ -1,16 +1,12 @@
 """Trees as one ONNX node, with the way of nulls at each split: skl2onnx leaves that out for forests, in silence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto
-from skl2onnx import update_registered_converter
-from skl2onnx.common.shape_calculator import (
-    calculate_linear_classifier_output_shapes,
-    calculate_linear_regressor_output_shapes,
-)
+
+from everloop.training.algorithms._graph import Graph, register
 
 
 class Tree(NamedTuple):
@@ -44,41 +40,17 @@ def below(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
-def register_trees(kind: type, ensemble_of: Any, *, is_classifier: bool) -> None:
+def register_trees(kind: type, ensemble_of: Callable[[Any], Ensemble], *, is_classifier: bool) -> None:
     """Convert estimators of this kind by what `ensemble_of` makes of a fitted one."""
-
-    def convert(scope: Any, operator: Any, container: Any) -> None:
-        _write(scope, operator, container, ensemble_of(operator.raw_operator))
-
-    shapes = calculate_linear_classifier_output_shapes if is_classifier else calculate_linear_regressor_output_shapes
-    options = {"zipmap": [False], "nocl": [False], "output_class_labels": [False]} if is_classifier else None
-    update_registered_converter(kind, f"Everloop{kind.__name__}", shapes, convert, overwrite=True, options=options)
+    register(kind, lambda graph: _write(graph, ensemble_of(graph.fitted)), is_classifier=is_classifier)
 
 
-def _write(scope: Any, operator: Any, container: Any, ensemble: Ensemble) -> None:
-    matrix, outputs = operator.inputs[0].full_name, [each.full_name for each in operator.outputs]
-
-    def node(kind: str, *inputs: str, output: str = "", domain: str = "", version: int = 0, **attributes: Any) -> str:
-        result = output or str(scope.get_unique_variable_name(kind.lower()))
-        known = {"op_domain": domain, "op_version": version or container.target_opset}
-        container.add_node(kind, list(inputs), [result], **known, **attributes)
-        return result
-
-    def trees(output: str = "") -> str:
-        written = _attributes(ensemble)
-        return node("TreeEnsembleRegressor", matrix, output=output, domain="ai.onnx.ml", version=3, **written)
-
-    if len(outputs) == 1:
-        trees(outputs[0])
-        return
-    label, probabilities = outputs
-    linked = node(ensemble.link, trees()) if ensemble.link else trees()
-    if len(ensemble.base) == 1:
-        one = str(scope.get_unique_variable_name("one"))
-        container.add_initializer(one, TensorProto.FLOAT, [1], [1.0])
-        linked = node("Concat", node("Sub", one, linked), linked, axis=1)
-    node("Identity", linked, output=probabilities)
-    node("ArgMax", linked, output=label, axis=1, keepdims=0)
+def _write(graph: Graph, ensemble: Ensemble) -> None:
+    attributes = _attributes(ensemble)
+    sums = graph.node("TreeEnsembleRegressor", graph.matrix, domain="ai.onnx.ml", version=3, **attributes)
+    values = graph.node(ensemble.link, sums) if ensemble.link else sums
+    is_binary = len(graph.outputs) == 2 and len(ensemble.base) == 1
+    graph.answer(values, one=graph.constant([1.0]) if is_binary else "")
 
 
 def _attributes(ensemble: Ensemble) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._balance import log_odds_shift
 from everloop.training.algorithms._dense import fit_dense
+from everloop.training.algorithms._layers import linear, register_layers
 from everloop.training.encoding import Codes
 
 SPACE = {"C": (1.0, 0.1, 0.01, 10.0), "balanced": (False, True)}
@@ -21,3 +22,6 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     if weights:
         estimator.intercept_ -= log_odds_shift(rows.target)
     return pipeline
+
+
+register_layers(LogisticRegression, linear, is_classifier=True)

@@ -11,6 +11,7 @@ from everloop.contracts.definition import Task
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._balance import class_weights, log_odds_shift
 from everloop.training.algorithms._dense import fit_dense
+from everloop.training.algorithms._layers import network, register_layers
 from everloop.training.encoding import Codes
 
 SPACE = {
@@ -54,3 +55,7 @@ def _fit_classifier(rows: Rows, network: MLPClassifier, *, balanced: bool) -> An
     pipeline = fit_dense(rows, network, sample_weight=class_weights(rows.target)[rows.target])
     network.intercepts_[-1] = network.intercepts_[-1] - log_odds_shift(rows.target)
     return pipeline
+
+
+register_layers(MLPClassifier, network, is_classifier=True)
+register_layers(MLPRegressor, network, is_classifier=False)

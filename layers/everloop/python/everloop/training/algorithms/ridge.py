@@ -7,6 +7,7 @@ from sklearn.linear_model import Ridge
 
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._dense import fit_dense
+from everloop.training.algorithms._layers import linear, register_layers
 from everloop.training.encoding import Codes
 
 SPACE = {"alpha": (1.0, 0.1, 10.0, 100.0)}
@@ -15,3 +16,6 @@ CODES = Codes.LEVELS
 
 def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     return fit_dense(rows, Ridge(random_state=rows.seed, **parameters))
+
+
+register_layers(Ridge, linear, is_classifier=False)

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from everloop.training.statistics.decisions import decisions
+from everloop.training.statistics.importance import importance
 from everloop.training.statistics.indifference import indifference
 from everloop.training.statistics.judged import Judged
 from everloop.training.statistics.monotone import monotone
 from everloop.training.statistics.reliability import reliability
+from everloop.training.statistics.residuals import residuals
+from everloop.training.statistics.roc import roc
 from everloop.training.statistics.slices import slices
 
 STATISTICS: dict[str, Callable[[Judged], Any]] = {
@@ -16,6 +19,9 @@ STATISTICS: dict[str, Callable[[Judged], Any]] = {
     "decisions": decisions,
     "monotone": monotone,
     "indifference": indifference,
+    "roc": roc,
+    "residuals": residuals,
+    "importance": importance,
 }
 """Name in metrics.json → what computes it there."""
 
