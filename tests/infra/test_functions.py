@@ -86,7 +86,10 @@ def test_events_are_added_to_the_uploads_by_one_function_under_names_of_their_ow
 
 @pytest.mark.parametrize("module", MODULES)
 def test_histories_are_written_by_one_function_and_read_by_another(assembly: Assembly, module: str) -> None:
-    expected = {"materialize_history": {"dynamodb:BatchGetItem", "dynamodb:PutItem"}, "predict": {"dynamodb:BatchGetItem"}}
+    expected = {
+        "materialize_history": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
+        "predict": {"dynamodb:BatchGetItem"},
+    }
     allowed = {
         action
         for statement in assembly.statements(module)

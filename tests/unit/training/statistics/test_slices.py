@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from everloop.contracts.definition import Task
 from everloop.metrics import METRICS
 from everloop.training.statistics.slices import MINIMUM_ROWS, slices
 from tests.samples import example
-from tests.unit.training.statistics.conftest import holdout, judged, takes_everything
+from tests.unit.training.statistics.conftest import graph, holdout, judged, takes_everything
 
 ROWS = 2_000
 RNG = np.random.default_rng(3)
@@ -83,6 +84,12 @@ def test_a_small_slice_that_is_bad_by_chance_is_not_the_worst() -> None:
     score[:100] = np.where(RNG.random(100) < 0.45, 1 - TARGET[:100], TARGET[:100])
     parts = found({"c": levels, "a": np.where(LEVELS == "bad", 1.0, 0.0)}, score=score)["parts"]
     assert parts[0]["column"] == "a"
+
+
+def test_a_column_that_no_request_carries_is_left_to_its_gate() -> None:
+    greedy = graph([helper.make_node("Add", ["a", "y"], ["answer"])], takes=("a", "y"))
+    dataset = holdout({"a": RNG.normal(size=ROWS), "y": TARGET}, TARGET)
+    assert {part["column"] for part in slices(judged(greedy, dataset, score=SCORE))["parts"]} == {"a"}
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:

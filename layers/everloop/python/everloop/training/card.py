@@ -114,7 +114,7 @@ def _weak_places(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _pictures(plots: Mapping[str, Plot]) -> list[str]:
-    shown = [line for name, plot in plots.items() for line in (f"![{plot.title}]({name})", "")]
+    shown = [line for name, plot in plots.items() for line in (f"![{plot.title}]({name})", "", f"`{name}`", "")]
     return ["## Plots", "", *shown] if shown else []
 
 

@@ -56,7 +56,7 @@ def _is_enough(judged: Judged, target: Floats) -> bool:
 
 def _parts(judged: Judged, rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, str, Rows]]:
     kinds = {name: column.type for name, column in judged.definition.served_columns.items()}
-    for name in judged.scorer.inputs:
+    for name in filter(kinds.__contains__, judged.scorer.inputs):
         values = judged.dataset.holdout_raw[name][rows, 0]
         cut = _levels(values) if kinds[name].is_textual else _quarters(values, kinds[name])
         for part, inside in cut:
