@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop.contracts.base import format_duration, parse_duration
-from everloop.contracts.definition import ALGORITHMS, METRICS, Csv, Definition, Task, load_definitions, parse_definition
+from everloop.contracts.columns import Csv
+from everloop.contracts.definition import ALGORITHMS, METRICS, Definition, Task, load_definitions, parse_definition
 from everloop.errors import DefinitionError
 from everloop.training.algorithms import load_algorithm
 from tests.samples import MODELS, example, pump_failure

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.definition import Column, Definition, parse_definition
+from everloop.contracts.columns import Column
+from everloop.contracts.definition import Definition, parse_definition
 from everloop.drafting.draft import draft
 from everloop.drafting.drafted import Draft, Role
 from everloop.drafting.render import render

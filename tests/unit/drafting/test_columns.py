@@ -2,7 +2,7 @@
 
 import pytest
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.drafting.drafted import Role
 from tests.unit.drafting.conftest import Drafting, noise
 

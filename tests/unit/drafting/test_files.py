@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from everloop.contracts.batches import BatchStatus
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.drafting.drafted import Role
 from everloop.errors import BatchRejectedError, DefinitionError
 from tests.unit.drafting.conftest import Drafting, noise, table

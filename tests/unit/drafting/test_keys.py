@@ -2,7 +2,8 @@
 
 import pytest
 
-from everloop.contracts.definition import ColumnType, parse_definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import parse_definition
 from everloop.drafting.drafted import Role
 from everloop.drafting.render import key
 from tests.unit.drafting.conftest import Drafting, noise

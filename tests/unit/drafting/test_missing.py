@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from tests.unit.drafting.conftest import Drafting, noise
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from everloop.contracts.batches import BatchStatus
-from everloop.contracts.definition import ColumnType, Task
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Task
 from everloop.drafting.drafted import Role
 from tests.unit.drafting.conftest import Written, written
 from tests.unit.drafting.loop import Loop

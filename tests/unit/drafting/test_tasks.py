@@ -2,7 +2,8 @@
 
 import pytest
 
-from everloop.contracts.definition import ColumnType, Task
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Task
 from everloop.errors import DefinitionError
 from tests.unit.drafting.conftest import Drafting, noise
 

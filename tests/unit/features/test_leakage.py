@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from everloop.contracts.definition import ColumnType, Task
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Task
 from everloop.features.leakage import Suspect, Typed, lone_predictors, read_arrays, sample, suspects
 
 DATA = Path(__file__).parents[4] / "shared" / "data"

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import Csv
+from everloop.contracts.columns import Csv
 from everloop.errors import BatchRejectedError
 from everloop.reading.limits import Limits
 from everloop.reading.scan import explained, open_scan

@@ -8,7 +8,7 @@ import duckdb
 import nanoarrow
 import pytest
 
-from everloop.contracts.definition import Csv
+from everloop.contracts.columns import Csv
 from everloop.errors import BatchRejectedError
 from everloop.reading.limits import MIB, Limits
 from everloop.reading.scan import explained, open_scan

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.datasets import DatasetStatistics, build_manifest
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.definition import Definition
 from everloop.errors import NotFoundError, RequestError
 from everloop.features.profile import Profile
 from everloop.monitoring.drift import compare

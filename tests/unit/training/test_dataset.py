@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.datasets import DatasetBatch, DatasetManifest, RowTotals, build_manifest
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.definition import Definition
 from everloop.errors import IntegrityError, TooFewRowsError, UnusableRowsError, UnusableTargetError
 from everloop.features.compile import compile_features
 from everloop.features.profile import Profile

@@ -12,7 +12,8 @@ import duckdb
 import numpy as np
 
 from everloop.contracts.batches import BatchReport, BatchStatus, Format, Reading, RowCounts, Source
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.features.profile import Profile
 from everloop.sql import identifier
 from everloop.validation.batch import JudgedBatch

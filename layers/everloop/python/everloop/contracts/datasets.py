@@ -9,7 +9,8 @@ from pydantic import AwareDatetime
 
 from everloop.contracts.base import Contract
 from everloop.contracts.batches import BatchReport, BatchStatus
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 
 
 class DatasetBatch(Contract):

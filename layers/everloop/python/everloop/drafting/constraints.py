@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from everloop.contracts.definition import Column, ColumnType
+from everloop.contracts.columns import Column, ColumnType
 from everloop.drafting.facts import MAXIMUM_LEVELS, Facts
 
 MINIMUM_ROWS = 1_000

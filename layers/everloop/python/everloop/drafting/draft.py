@@ -9,16 +9,8 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import (
-    LEAST_TRAINING_ROWS,
-    Column,
-    ColumnType,
-    Csv,
-    Data,
-    Task,
-    Training,
-    may_be_declared,
-)
+from everloop.contracts.columns import Column, ColumnType, Csv, may_be_declared
+from everloop.contracts.definition import LEAST_TRAINING_ROWS, Data, Task, Training
 from everloop.drafting.calendar_features import calendar_features
 from everloop.drafting.constraints import constrained
 from everloop.drafting.drafted import Draft, DraftColumn, Role

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from everloop.contracts.definition import Column, Csv
+from everloop.contracts.columns import Column, Csv
 from everloop.drafting.facts import Facts
 from everloop.drafting.tasks import Goal
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from everloop.contracts.definition import Column, ColumnType
+from everloop.contracts.columns import Column, ColumnType
 from everloop.reading.types import Meaning, read_column
 from everloop.sql import identifier, literal
 

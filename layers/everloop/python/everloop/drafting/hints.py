@@ -1,7 +1,7 @@
 """Reading hints that are worth writing down, so that later files are read as this one was."""
 
 from everloop.contracts.batches import Format, Reading
-from everloop.contracts.definition import Csv
+from everloop.contracts.columns import Csv
 
 
 def hints_of(reading: Reading, missing: tuple[str, ...]) -> Csv:

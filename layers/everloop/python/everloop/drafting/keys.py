@@ -3,7 +3,7 @@
 import re
 from enum import Enum
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.drafting.survey import Seen
 
 UNIQUE_SHARE = 0.999

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from everloop.contracts.definition import Column, ColumnType
+from everloop.contracts.columns import Column, ColumnType
 from everloop.drafting.facts import Delivered
 from everloop.drafting.survey import Seen
 from everloop.drafting.timestamps import READABLE_SHARE

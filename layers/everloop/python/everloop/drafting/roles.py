@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.drafting.facts import Facts
 from everloop.drafting.keys import Key, key_of
 from everloop.drafting.survey import Seen

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from everloop.contracts.definition import Column, ColumnType
+from everloop.contracts.columns import Column, ColumnType
 from everloop.drafting.facts import Delivered, Facts, present
 from everloop.drafting.missing import PLAIN_WORDS, Sentinel, sentinel_of, strange_words_of, texts_of_number
 from everloop.drafting.timestamps import READABLE_SHARE, Moments, clock_of, date_format_of, moments_of

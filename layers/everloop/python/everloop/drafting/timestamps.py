@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from everloop.contracts.definition import Column, ColumnType
+from everloop.contracts.columns import Column, ColumnType
 from everloop.drafting.facts import Delivered, Facts, present
 from everloop.reading.types import Meaning, read_column
 

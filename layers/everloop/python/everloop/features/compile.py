@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.errors import DefinitionError
 from everloop.features.expression import Column, Node, columns_of
 from everloop.features.graph import Graph

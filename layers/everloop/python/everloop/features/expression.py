@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from sqlglot import exp
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.features.graph import NULL_NUMBER, NULL_TEXT, Graph, Tensor
 from everloop.features.signature import KIND_OF_COLUMN, Kind, Signature
 

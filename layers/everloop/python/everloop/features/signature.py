@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 
 
 class Kind(StrEnum):

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Column, ColumnType, Definition
+from everloop.contracts.columns import Column, ColumnType
+from everloop.contracts.definition import Definition
 from everloop.errors import EverloopError, HistoryUnavailableError, StorageError
 from everloop.features.history.state import State, empty_values, entity_key
 from everloop.features.history.steps import us_of

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from everloop.contracts.definition import Column, ColumnType, Definition, Task
+from everloop.contracts.columns import Column, ColumnType
+from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
 from everloop.errors import InvalidRowsError, MalformedBodyError
 from everloop.inference.rows import is_unicode, parse_moment, read_cell

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Column, ColumnType, Definition
+from everloop.contracts.columns import Column, ColumnType
+from everloop.contracts.definition import Definition
 from everloop.contracts.rows import shown
 from everloop.errors import InvalidRowsError
 

@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from everloop.contracts.definition import ColumnType, Definition, Task
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition, Task
 from everloop.contracts.monitoring import Check, ColumnDriftRecord, HistorySkew, Performance
 from everloop.contracts.registry import TrainingRequest
 from everloop.errors import EverloopError

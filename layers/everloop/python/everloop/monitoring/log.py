@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 from pydantic import TypeAdapter
 
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import OutcomesMessage, PredictionsMessage
 from everloop.sql import literal, open_database
 from everloop.stores.predictions import INPUT_PREFIX, PredictionLog

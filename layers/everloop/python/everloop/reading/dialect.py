@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from everloop.contracts.definition import Csv
+from everloop.contracts.columns import Csv
 from everloop.errors import BatchRejectedError
 from everloop.reading.limits import MIB, Limits
 

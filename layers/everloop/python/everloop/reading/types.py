@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import Column, ColumnType, Csv
+from everloop.contracts.columns import Column, ColumnType, Csv
 from everloop.reading.odd_numbers import odd_number
 from everloop.sql import identifier, literal
 

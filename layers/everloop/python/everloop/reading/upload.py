@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from everloop.contracts.batches import Format, Reading, some_of
-from everloop.contracts.definition import Csv
+from everloop.contracts.columns import Csv
 from everloop.errors import BatchRejectedError
 from everloop.reading.dialect import find_dialect
 from everloop.reading.encodings import to_plain_text

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.datasets import (
     DatasetManifest,
     DatasetStatistics,
@@ -13,7 +14,7 @@ from everloop.contracts.datasets import (
     divided_batches,
     why_left_out,
 )
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.definition import Definition
 from everloop.features.profile import Profile
 from everloop.ports import Clock
 from everloop.registry.moments import parse_moment

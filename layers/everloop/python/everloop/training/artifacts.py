@@ -6,7 +6,8 @@ from typing import Any
 import onnx
 
 from everloop import __version__
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.contracts.registry import TrainingRequest
 from everloop.training.candidate import Candidate
 from everloop.training.card import write_card

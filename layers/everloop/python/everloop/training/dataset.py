@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.datasets import DatasetManifest
-from everloop.contracts.definition import ColumnType, Definition, Task
+from everloop.contracts.definition import Definition, Task
 from everloop.contracts.splits import FOLDS, MINIMUM_CLASS_ROWS, PARTS
 from everloop.errors import UnusableTargetError
 from everloop.features.compile import CompiledFeatures

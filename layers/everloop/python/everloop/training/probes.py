@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.sql import identifier
 
 PROBES_TABLE = "probes"

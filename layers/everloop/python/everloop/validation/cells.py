@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from everloop.contracts.batches import Reading, required_columns
-from everloop.contracts.definition import Column, Definition
+from everloop.contracts.columns import Column
+from everloop.contracts.definition import Definition
 from everloop.reading.scan import Scan
 from everloop.reading.types import Meaning, Reader, joined_parts, read_column
 from everloop.sql import identifier

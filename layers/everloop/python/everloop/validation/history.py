@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everloop.contracts.batches import BatchReport
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.errors import ObjectNotFoundError
 from everloop.features.profile import Profile, ProfileMismatchError
 from everloop.sql import fetch_number, identifier, open_database

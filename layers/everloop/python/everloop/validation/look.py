@@ -14,7 +14,7 @@ import nanoarrow
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.features.column_profile import ColumnProfile, LevelCounter, NumberCounter
 from everloop.features.profile import Profile
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from everloop.contracts.batches import Problem, Reading
-from everloop.contracts.definition import REASONS, RESERVED_COLUMNS, ROW_NUMBER, ColumnType, Definition
+from everloop.contracts.columns import REASONS, RESERVED_COLUMNS, ROW_NUMBER, ColumnType
+from everloop.contracts.definition import Definition
 from everloop.features.number_profile import NumberProfile
 from everloop.features.profile import Profile
 from everloop.reading.limits import Limits

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from everloop.contracts.batches import Reading
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.features.column_profile import ColumnProfile
 from everloop.features.profile import Profile
 from everloop.reading.scan import Scan

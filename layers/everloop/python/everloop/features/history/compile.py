@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from everloop.contracts.definition import ColumnType, Definition
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import Definition
 from everloop.contracts.history import History, HistoryFeature
 from everloop.errors import DefinitionError
 from everloop.features.expression import Column, Node, columns_of

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import duckdb
 import numpy as np
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.features.leakage.sample import Column
 
 _NUMBER = "coalesce(CAST({} AS DOUBLE), 'nan')"

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from everloop.contracts.definition import LOWER_IS_BETTER, ColumnType, Task
+from everloop.contracts.columns import ColumnType
+from everloop.contracts.definition import LOWER_IS_BETTER, Task
 from everloop.metrics import bootstrap_interval
 from everloop.training.statistics.judged import Floats, Judged
 

@@ -1,6 +1,6 @@
 """Infinity, NaN, or a number such as 1e400 that no double holds."""
 
-from everloop.contracts.definition import ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.validation.cells import Cell
 from everloop.validation.checks.failure import Failure
 

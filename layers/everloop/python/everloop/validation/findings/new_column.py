@@ -6,7 +6,7 @@ Of a model's first batch the report lists the undeclared columns; that they are 
 from collections.abc import Iterator
 
 from everloop.contracts.batches import Finding, Impact, undeclared_columns
-from everloop.contracts.definition import RESERVED_COLUMNS
+from everloop.contracts.columns import RESERVED_COLUMNS
 from everloop.validation.batch import JudgedBatch
 from everloop.validation.history import History
 
