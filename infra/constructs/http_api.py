@@ -55,7 +55,7 @@ REFUSALS = (
     Refusal(
         ResponseType.MISSING_AUTHENTICATION_TOKEN,
         "No such route, or the request is not signed",
-        "expected a route of this API; all but predictions, outcomes and events need an AWS Signature Version 4",
+        "expected a route of this API; all but predictions and outcomes need an AWS Signature Version 4",
         403,
     ),
     Refusal(
@@ -140,7 +140,7 @@ class HttpApi(Construct):
         for refusal in REFUSALS:
             self._refuse(refusal)
 
-        self.key = ApiKey(self, "Key", description="For callers of predictions, outcomes and events")
+        self.key = ApiKey(self, "Key", description="For callers of predictions and outcomes")
         plan = UsagePlan(
             self,
             "Plan",

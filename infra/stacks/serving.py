@@ -1,4 +1,4 @@
-"""Answers over HTTPS: predictions, outcomes and events for key holders, the registry for operators."""
+"""Answers over HTTPS: predictions and outcomes for key holders, events and the registry for operators."""
 
 from typing import Any
 

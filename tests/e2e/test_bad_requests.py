@@ -62,9 +62,6 @@ def key(loop: Loop) -> dict[str, str]:
         pytest.param(PREDICTIONS, rows(ROW, 7), 400, "rows[1]: expected an object, got 7", id="a row that is none"),
         pytest.param(PREDICTIONS, rows({"pump": "x" * 6_000_000}), 413, "send fewer rows", id="over 6 MB"),
         pytest.param("/models/pomp/outcomes", outcome(), 404, "deployed models: ", id="outcome of an unknown model"),
-        pytest.param("/models/pomp/events", rows(ROW), 404, "deployed models: ", id="event of an unknown model"),
-        pytest.param(EVENTS, rows(), 400, "expected 1 to 1000 rows, got 0", id="no events"),
-        pytest.param(EVENTS, b'{"rows": [{"pump": "\\ud800"}]}', 400, "rows[0]: expected", id="half a character"),
         pytest.param(OUTCOMES, b'{"outcomes": []}', 400, "with 1 to 1000 outcomes", id="no outcomes"),
     ],
 )
@@ -103,7 +100,7 @@ def test_a_wrong_outcome_is_named_with_its_field(loop: Loop, key: dict[str, str]
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "a-guess"}], ids=["no key", "wrong key"])
-@pytest.mark.parametrize("path", [PREDICTIONS, OUTCOMES, EVENTS])
+@pytest.mark.parametrize("path", [PREDICTIONS, OUTCOMES])
 def test_without_its_key_nothing_is_predicted_or_recorded(loop: Loop, path: str, headers: dict[str, str]) -> None:
     answer = send("POST", loop.target.api_url + path, rows(ROW), headers)
     assert "header x-api-key" in problem(answer, 403)["detail"]
@@ -111,7 +108,13 @@ def test_without_its_key_nothing_is_predicted_or_recorded(loop: Loop, path: str,
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/nothing/here"), ("DELETE", PREDICTIONS), ("GET", "/models"), ("POST", f"/models/{MODEL}/rollback")],
+    [
+        ("POST", "/nothing/here"),
+        ("DELETE", PREDICTIONS),
+        ("GET", "/models"),
+        ("POST", f"/models/{MODEL}/rollback"),
+        ("POST", EVENTS),
+    ],
 )
 def test_an_unknown_route_and_an_unsigned_request_are_told_alike(
     loop: Loop, key: dict[str, str], method: str, path: str
@@ -134,6 +137,9 @@ def test_an_unknown_route_and_an_unsigned_request_are_told_alike(
         ("POST", f"/models/{MODEL}/promote", b'{"version": "1"}', 400, "version: expected int, got '1'"),
         ("POST", f"/models/{MODEL}/promote", b'{"version": 9}', 404, "has no version 9"),
         ("POST", f"/models/{MODEL}/rollback", b"", 409, "it has no champion"),
+        ("POST", "/models/pomp/events", rows(ROW), 404, "deployed models: "),
+        ("POST", EVENTS, rows(), 400, "expected 1 to 1000 rows, got 0"),
+        ("POST", EVENTS, b'{"rows": [{"pump": "\\ud800"}]}', 400, "rows[0]: expected"),
     ],
 )
 def test_an_operator_is_told_what_cannot_be_done(

@@ -110,7 +110,9 @@ def test_answers_are_given_with_the_history_that_training_rows_have(
     assert {prediction["answered_by"] for prediction in predictions} == {"model"}
     loop.wait_until_logged()
     skew = loop.check(MODEL, end_of_week(1))["history_skew"]
-    assert skew == {"rows": len(week), "different": 0, "columns": {}}
+    logged = "input_pump, input_measured_at, input_starts_1d, input_failures, version, answered_by"
+    served = sorted(lake_rows(loop, f"predictions/{MODEL}", logged, tmp_path / "served"))
+    assert skew == {"rows": len(week), "different": 0, "columns": {}}, served
 
     late = readings(150, seed=6, week=1)
     assert upload(loop, MODEL, write_csv(tmp_path / "late.csv", late)).rows.accepted == len(late)
