@@ -105,7 +105,7 @@ def test_answers_are_given_with_the_history_that_training_rows_have(
     wait_until_answers(loop, MODEL, 1)
     week = readings(150, seed=5, week=1)
     assert upload(loop, MODEL, write_csv(tmp_path / "week 2.csv", week)).rows.accepted == len(week)
-    wait_for(lambda: tell_of(states(loop), week, tmp_path), "the histories of the second week", TIMEOUT_S)
+    wait_for(lambda: tell_of(states(loop), week, tmp_path) or None, "the histories of the second week", TIMEOUT_S)
     predictions = loop.predict(MODEL, request_rows(week))["predictions"]
     assert {prediction["answered_by"] for prediction in predictions} == {"model"}
     loop.wait_until_logged()
