@@ -46,6 +46,6 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
     if definition.history:
         count("HistoryMisses", reply.history_misses, model=definition.name)
     for failure in reply.failures:
-        logger.error("answered with less than there should be", extra={"model": definition.name, "reason": str(failure)})
+        logger.error("an answer lacked something", extra={"model": definition.name, "reason": str(failure)})
         count(type(failure).__name__, model=definition.name)
     return respond(reply.body)
