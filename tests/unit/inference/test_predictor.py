@@ -9,8 +9,9 @@ import onnx
 import pytest
 
 from everloop.contracts.definition import Definition, Task
-from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError, StorageError
+from everloop.errors import HistoryUnavailableError, IntegrityError, ModelUnavailableError, NotFoundError, StorageError
 from everloop.inference.predictor import Answer, Predictor
+from everloop.inference.records import prediction_records
 from everloop.ports import StoredObject
 from everloop.registry.promotion import promote
 from everloop.scorer import METADATA_KEY
@@ -98,6 +99,18 @@ def test_the_threshold_of_the_version_decides_the_label() -> None:
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     world = serving(model.SerializeToString())
     assert world(*(pump_row(pressure=pressure) for pressure in (0.1, 0.25, 0.5))).labels == [False, True, True]
+
+
+def test_history_that_is_declared_no_more_is_null_for_the_version_that_learned_it_and_no_input() -> None:
+    model = onnx.load_from_string(echo_model())
+    metadata = {"task": Task.BINARY, "classes": [False, True], "history": {"starts_7d": "as it was declared"}}
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
+    world = serving(model.SerializeToString())
+    answer = world(pump_row(pressure=0.5))
+    assert answer.answered_by == "model"
+    assert [type(failure) for failure in answer.failures] == [HistoryUnavailableError]
+    [record] = prediction_records(world.definition, answer, now=NOW, next_id=lambda: "p-1")
+    assert record.inputs.keys() == world.definition.inputs.keys()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])

@@ -87,10 +87,11 @@ class Predictor:
     ) -> Answer:
         scorer = self._scorer(definition.name, version)
         other = self._history.as_learned(definition, scorer.history, columns)
-        columns = columns | other.columns  # not in place: the next version may have learned what this one has not
-        scores = scorer.score(columns)
-        labelled = _labelled(scorer, scores)
-        return Answer(version, answered_by, variant, *labelled, columns, (*failures, *other.failures))
+        taken = columns | other.columns  # not in place: the next version may have learned what this one has not
+        labelled = _labelled(scorer, scorer.score(taken))
+        # A version may have learned history that is declared no more, which is no input to be logged.
+        inputs = {name: taken[name] for name in columns}
+        return Answer(version, answered_by, variant, *labelled, inputs, (*failures, *other.failures))
 
     def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
         try:
