@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper
 
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.splits import FOLDS, PARTS
-from everloop.metrics import log_losses
+from everloop.metrics import Floats, log_losses
 from everloop.training.prepared import PreparedDataset
 from everloop.training.search import fit, predict
-
-Floats = npt.NDArray[np.float64]
 
 _SMALLEST = 1e-5
 """Probabilities are clipped here before a logit. ONNX answers in steps of 6e-8 next to 0 and 1: nearer than this, such

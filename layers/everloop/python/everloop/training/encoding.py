@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, helper, numpy_helper
 
+from everloop.metrics import Floats
 from everloop.training.prepared import Inputs
 
 Texts = npt.NDArray[np.str_]
-Floats = npt.NDArray[np.float64]
 
 
 class Codes(StrEnum):

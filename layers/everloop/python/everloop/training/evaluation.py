@@ -14,7 +14,7 @@ from everloop.contracts.definition import METRICS as METRICS_OF_TASK
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.registry import Gate
 from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError
-from everloop.metrics import METRICS, Interval, bootstrap_difference, bootstrap_interval
+from everloop.metrics import METRICS, Floats, Interval, bootstrap_difference, bootstrap_interval
 from everloop.scorer import Scorer
 from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import Candidate
@@ -26,8 +26,6 @@ from everloop.training.statistics.judged import Judged
 _LATENCY_RUNS = 50
 MINIMUM_COMPARED_ROWS = 100
 """Fewer rows give a bootstrap interval that means nothing."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

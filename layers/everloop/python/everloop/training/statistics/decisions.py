@@ -3,7 +3,8 @@
 from typing import Any
 
 from everloop.contracts.definition import Task
-from everloop.training.statistics.judged import Floats, Judged
+from everloop.metrics import Floats
+from everloop.training.statistics.judged import Judged
 
 HALF = 0.5
 

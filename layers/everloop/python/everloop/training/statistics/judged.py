@@ -7,10 +7,9 @@ import numpy.typing as npt
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
+from everloop.metrics import Floats
 from everloop.scorer import Scorer
 from everloop.training.prepared import PreparedDataset
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import LOWER_IS_BETTER, Task
-from everloop.metrics import bootstrap_interval
-from everloop.training.statistics.judged import Floats, Judged
+from everloop.metrics import Floats, bootstrap_interval
+from everloop.training.statistics.judged import Judged
 
 MINIMUM_ROWS = 100
 """Fewer rows give a bootstrap interval that means nothing."""
