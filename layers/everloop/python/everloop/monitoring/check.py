@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition, Task
-from everloop.contracts.monitoring import Check, ColumnDriftRecord, HistorySkew, Performance
+from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance
 from everloop.contracts.registry import TrainingRequest
 from everloop.errors import EverloopError
 from everloop.features.profile import Profile
@@ -71,49 +71,25 @@ class ModelChecker:
             return Check(**common, rows=0, outcomes=0, verdict="no-champion")
         reference = Profile.from_json(self._registry.read(definition.name, version, "profile.json"))
         reference = _still_declared(reference, definition)
-        window = self._read(definition, version, start, scheduled_time, list(reference.columns))
-        common |= {"rows": window.rows, "outcomes": len(window.actual)}
-        if definition.history:
-            try:
-                common["history_skew"] = self._skew(definition, version, start, scheduled_time)
-            except (EverloopError, duckdb.Error, OSError) as error:  # drift and performance are judged all the same
-                common["history_problem"] = str(error)
+        with tempfile.TemporaryDirectory() as folder:
+            asked: dict[str, Any] = {"version": version, "start": start, "end": scheduled_time, "folder": Path(folder)}
+            predictions, outcomes = (
+                self._download(kind, definition.name, start, scheduled_time, Path(folder))
+                for kind in ("predictions", "outcomes")
+            )
+            window = read_window(definition, predictions, outcomes, input_names=list(reference.columns), **asked)
+            common |= {"rows": window.rows, "outcomes": len(window.actual)}
+            if definition.history:
+                try:
+                    common["history_skew"] = measure_skew(definition, predictions, self._batches, **asked)
+                except (EverloopError, duckdb.Error, OSError) as error:  # the rest is judged all the same
+                    common["history_problem"] = str(error)
         if window.rows < definition.monitoring.minimum_rows:
             return Check(**common, verdict="too-few-rows")
         columns = _drift(reference, window)
         performance = self._performance(definition, version, window)
         verdict, reasons = decide(columns, performance)
         return Check(**common, columns=columns, performance=performance, verdict=verdict, reasons=reasons)
-
-    def _skew(self, definition: Definition, version: int, start: datetime, end: datetime) -> HistorySkew | None:
-        with tempfile.TemporaryDirectory() as folder:
-            predictions = self._download("predictions", definition.name, start, end, Path(folder))
-            return measure_skew(
-                definition,
-                predictions,
-                self._batches,
-                folder=Path(folder),
-                version=version,
-                start=start,
-                end=end,
-            )
-
-    def _read(
-        self, definition: Definition, version: int, start: datetime, end: datetime, input_names: list[str]
-    ) -> CurrentWindow:
-        with tempfile.TemporaryDirectory() as folder:
-            predictions = self._download("predictions", definition.name, start, end, Path(folder))
-            outcomes = self._download("outcomes", definition.name, start, end, Path(folder))
-            return read_window(
-                definition,
-                predictions,
-                outcomes,
-                folder=Path(folder),
-                version=version,
-                start=start,
-                end=end,
-                input_names=input_names,
-            )
 
     def _download(self, kind: str, model: str, start: datetime, end: datetime, folder: Path) -> list[Path]:
         paths = []
