@@ -22,9 +22,10 @@ from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
 from everloop.features.compile import CompiledFeatures, compile_features
 from everloop.features.execute import read_model_inputs, read_raw_columns
-from everloop.training.candidate import ML_OPSET, OPSET, build_model
+from everloop.training.candidate import build_model
+from everloop.training.learned import ML_OPSET, OPSET, fit
 from everloop.training.prepared import Inputs, PreparedDataset
-from everloop.training.search import draw_parameters, fit
+from everloop.training.search import draw_parameters
 from tests.unit.features.engines import Engines
 from tests.unit.features.random_sql import RandomSql
 
@@ -241,14 +242,14 @@ def _models(
         probes_raw=nothing,
     )
     parameters = draw_parameters(ALGORITHM, draw=0, seed=0)
-    encoder, estimator = fit(ALGORITHM, parameters, Task.BINARY, inputs, target, seed=0)
+    learned = fit(ALGORITHM, parameters, dataset, slice(None), seed=0)
     trees = to_onnx(
-        estimator,
-        initial_types=[("matrix", FloatTensorType([None, estimator.n_features_in_]))],
-        options={id(estimator): {"zipmap": False}},
+        learned.estimator,
+        initial_types=[("matrix", FloatTensorType([None, learned.estimator.n_features_in_]))],
+        options={id(learned.estimator): {"zipmap": False}},
         target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
     )
-    model = build_model(encoder, estimator, dataset, compiled.to_onnx())
+    model = build_model(learned, dataset, compiled.to_onnx())
     return _session(model), _session(trees.SerializeToString())
 
 

@@ -34,9 +34,10 @@ from everloop.scorer import Scorer
 from everloop.sql import open_database
 from everloop.training.candidate import build_model
 from everloop.training.dataset import prepare, read_columns
+from everloop.training.learned import fit
 from everloop.training.prepared import PreparedDataset
 from everloop.training.rows import ROWS_TABLE, create_rows
-from everloop.training.search import best_trial, fit, plan_trials, run_trial
+from everloop.training.search import best_trial, plan_trials, run_trial
 from tests.fakes import FixedClock
 from tests.histories import HistoryWorld
 
@@ -203,10 +204,9 @@ def train(world: HistoryWorld, folder: Path) -> Trained:
         dataset = prepare(connection, definition, compiled, manifest, columns)
     trials = [trial | run_trial(trial, dataset, definition) for trial in plan_trials(definition)]
     best = best_trial(trials, definition.metric)
-    encoder, estimator = fit(
-        best["algorithm"], best["parameters"], definition.task, *dataset.train, seed=definition.training.seed
-    )
-    model = build_model(encoder, estimator, dataset, compiled.to_onnx())
+    seed = definition.training.seed
+    learned = fit(best["algorithm"], best["parameters"], dataset, dataset.train_rows, seed=seed)
+    model = build_model(learned, dataset, compiled.to_onnx())
     return Trained(dataset, Scorer(model).score(dataset.holdout_raw))
 
 

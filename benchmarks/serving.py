@@ -22,9 +22,8 @@ from everloop.inference.service import PredictionService
 from everloop.registry.promotion import promote
 from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import build_model
-from everloop.training.encoding import CategoryEncoder
+from everloop.training.learned import Learned, fit
 from everloop.training.prepared import Inputs, PreparedDataset
-from everloop.training.search import fit
 from tests.fakes import FixedClock, InMemoryObjectStore, InMemoryQueue
 from tests.histories import no_history
 
@@ -49,8 +48,8 @@ def main() -> None:
         ),
         source="bench.toml",
     )
-    dataset, encoder, estimator = _fitted(definition)
-    model = build_model(encoder, estimator, dataset, compile_features(definition).to_onnx())
+    dataset, learned = _fitted(definition)
+    model = build_model(learned, dataset, compile_features(definition).to_onnx())
     service = _service(model)
     rng = np.random.default_rng(1)
     print(f"{'rows':>6}{'Everloop p50 ms':>18}{'scikit-learn p50 ms':>22}{'ratio':>8}")
@@ -59,7 +58,7 @@ def main() -> None:
         body = json.dumps({"rows": rows})
         inputs = _inputs(rows)
         ours = _median_ms(partial(_answer, service, definition, body))
-        theirs = _median_ms(partial(_predict_proba, estimator, encoder, inputs))
+        theirs = _median_ms(partial(learned.predict, inputs))
         print(f"{count:>6}{ours:>18.3f}{theirs:>22.3f}{theirs / ours:>8.1f}")
 
 
@@ -67,11 +66,7 @@ def _answer(service: PredictionService, definition: Definition, body: str) -> No
     service.answer(definition, json.loads(body))
 
 
-def _predict_proba(estimator: Any, encoder: CategoryEncoder, inputs: Inputs) -> None:
-    estimator.predict_proba(encoder.transform(inputs))
-
-
-def _fitted(definition: Definition) -> tuple[PreparedDataset, Any, Any]:
+def _fitted(definition: Definition) -> tuple[PreparedDataset, Learned]:
     rng = np.random.default_rng(0)
     inputs = _inputs(_rows(rng, TRAINING_ROWS))
     target = (np.nan_to_num(inputs.numbers[:, 0]) + rng.normal(size=TRAINING_ROWS) > 0).astype(np.float64)
@@ -93,8 +88,7 @@ def _fitted(definition: Definition) -> tuple[PreparedDataset, Any, Any]:
         probes=inputs[:1],
         probes_raw=nothing,
     )
-    encoder, estimator = fit("hist-gradient-boosting", PARAMETERS, Task.BINARY, inputs, target, seed=0)
-    return dataset, encoder, estimator
+    return dataset, fit("hist-gradient-boosting", PARAMETERS, dataset, slice(None), seed=0)
 
 
 def _service(model: bytes) -> PredictionService:

@@ -95,7 +95,7 @@ REQUEST = TrainingRequest(
     model="example", run_id="run-1", as_of=NOW, reason="a test asked for it", requested_by="pytest"
 )
 CLASSES: dict[Task, list[Any]] = {Task.BINARY: [False, True], Task.MULTICLASS: ["x", "y", "ž"], Task.REGRESSION: []}
-LEARNERS = [(algorithm, task) for algorithm, tasks in ALGORITHMS.items() for task in sorted(tasks)]
+LEARNERS = [(algorithm, task) for algorithm, tasks in ALGORITHMS.items() for task in sorted(tasks & CLASSES.keys())]
 _TARGETS = {Task.BINARY: "boolean", Task.MULTICLASS: "category", Task.REGRESSION: "number"}
 
 
@@ -138,6 +138,15 @@ def prepared(task: Task, *, rows: int = 600, holdout_rows: int = 200, seed: int 
         "probes_raw": _raw(*probes, probe_texts),
     }
     return PreparedDataset(**fields | changes)
+
+
+def dataset_of(task: Task, inputs: Inputs, target: npt.NDArray[Any]) -> PreparedDataset:
+    """To fit and predict with; its holdout and its probes are those of `prepared`."""
+    numbers, texts = (
+        [f"{kind}{place}" for place in range(values.shape[1])]
+        for kind, values in (("number", inputs.numbers), ("text", inputs.texts))
+    )
+    return prepared(task, inputs=inputs, target=target, number_names=numbers, text_names=texts)
 
 
 def _raw(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

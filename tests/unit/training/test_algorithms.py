@@ -16,9 +16,9 @@ from everloop.training.algorithms import load_algorithm
 from everloop.training.algorithms._balance import class_weights, log_odds_shift
 from everloop.training.algorithms._standardizer import FARTHEST, Standardizer
 from everloop.training.candidate import PARITY_TOLERANCE, fit_candidate
+from everloop.training.learned import fit
 from everloop.training.prepared import Inputs, PreparedDataset
-from everloop.training.search import fit, predict
-from tests.samples import LEARNERS, example, plain_features, prepared, quick_parameters
+from tests.samples import LEARNERS, dataset_of, example, plain_features, prepared, quick_parameters
 
 BALANCED = [(name, task) for name, task in LEARNERS if "balanced" in load_algorithm(name).SPACE]
 CLASSIFIERS = [(name, task) for name, task in BALANCED if task is not Task.REGRESSION]
@@ -40,11 +40,11 @@ def test_rare_classes_may_weigh_more_and_scores_stay_probabilities(algorithm: st
     signal = numbers @ [1.0, 1, 0, 0] + rng.normal(size=6_000)
     target = np.digitize(signal, [3.0] if task is Task.BINARY else [-3.0, 3.0]).astype(float)
     inputs = Inputs(numbers, np.zeros((6_000, 0), np.str_))
+    dataset = dataset_of(task, inputs, target)
 
     def scores(*, balanced: bool) -> Any:
         parameters = quick_parameters(algorithm) | {"balanced": balanced}
-        encoder, estimator = fit(algorithm, parameters, task, inputs[:4_000], target[:4_000], seed=7)
-        return predict(estimator, task, encoder.transform(inputs[4_000:]))
+        return fit(algorithm, parameters, dataset, slice(4_000), seed=7).predict(inputs[4_000:])
 
     balanced, plain = scores(balanced=True), scores(balanced=False)
     assert not np.allclose(balanced, plain, atol=1e-3)

@@ -21,8 +21,8 @@ from everloop.training.algorithms import Rows
 from everloop.training.candidate import PARITY_TOLERANCE, Candidate, build_model, fit_candidate, measure_parity
 from everloop.training.encoding import Codes
 from everloop.training.evaluation import evaluate
+from everloop.training.learned import fit
 from everloop.training.prepared import Inputs, PreparedDataset
-from everloop.training.search import fit, predict
 from tests.samples import CLASSES, LEARNERS, example, plain_features, prepared, quick_parameters
 from tests.unit.training.conftest import fitted
 
@@ -39,8 +39,8 @@ def test_the_model_answers_as_scikit_learn_does_on_nulls_unseen_levels_and_extre
 def test_the_parity_is_what_an_independent_comparison_finds(algorithm: str, task: Task) -> None:
     """By hand, without measure_parity: the judged model over the holdout against a fresh fit."""
     dataset, candidate = prepared(task), fitted(algorithm, task)
-    encoder, estimator = fit(algorithm, candidate.parameters, task, *dataset.train, seed=7)
-    expected = predict(estimator, task, encoder.transform(dataset.holdout[0]))
+    learned = fit(algorithm, candidate.parameters, dataset, dataset.train_rows, seed=7)
+    expected = learned.predict(dataset.holdout[0])
     if candidate.calibration.get("taken"):
         curve, clipped = candidate.calibration, np.clip(expected, 1e-5, 1 - 1e-5)
         margin = curve["slope"] * np.log(clipped / (1 - clipped)) + curve["intercept"]
@@ -177,8 +177,8 @@ def test_discriminant_analysis_would_pass_if_only_labels_were_compared(
     dataset = prepared(Task.BINARY)
     algorithm = plant(discriminant_analysis)
     candidate = fit_candidate(algorithm, {}, dataset, plain_features(), example(Task.BINARY))
-    encoder, estimator = fit(algorithm, {}, Task.BINARY, *dataset.train, seed=7)
-    expected = predict(estimator, Task.BINARY, encoder.transform(dataset.holdout[0])) >= 0.5
+    learned = fit(algorithm, {}, dataset, dataset.train_rows, seed=7)
+    expected = learned.predict(dataset.holdout[0]) >= 0.5
     np.testing.assert_array_equal(Scorer(candidate.judged).score(dataset.holdout_raw) >= 0.5, expected)
 
 
@@ -191,12 +191,11 @@ class _AnswersNaN(HistGradientBoostingRegressor):
 
 def test_an_answer_that_cannot_be_compared_counts_as_different() -> None:
     dataset = prepared(Task.REGRESSION)
-    encoder, estimator = fit(
-        "hist-gradient-boosting", {"max_iter": 5, "balanced": False}, Task.REGRESSION, *dataset.train, seed=7
-    )
-    model = build_model(encoder, estimator, dataset, plain_features())
-    estimator.__class__ = _AnswersNaN
-    difference, _ = measure_parity(model, encoder, estimator, dataset)
+    parameters = {"max_iter": 5, "balanced": False}
+    learned = fit("hist-gradient-boosting", parameters, dataset, dataset.train_rows, seed=7)
+    model = build_model(learned, dataset, plain_features())
+    learned.estimator.__class__ = _AnswersNaN
+    difference, _ = measure_parity(model, learned, dataset)
     assert difference > PARITY_TOLERANCE
 
 

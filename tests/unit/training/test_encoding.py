@@ -11,9 +11,9 @@ from onnx import TensorProto, helper
 from everloop.contracts.definition import ALGORITHMS, Task
 from everloop.metrics import roc_auc
 from everloop.training.encoding import LEVEL_ROWS, MOST_LEVELS, OWN_ROWS, CategoryEncoder, Codes, fit_encoder
+from everloop.training.learned import fit
 from everloop.training.prepared import Inputs
-from everloop.training.search import fit, predict
-from tests.samples import quick_parameters
+from tests.samples import dataset_of, quick_parameters
 
 BINARY = [algorithm for algorithm, tasks in ALGORITHMS.items() if Task.BINARY in tasks]
 
@@ -108,7 +108,7 @@ def test_a_category_of_thousands_of_levels_that_means_nothing_ruins_no_model(alg
 
     def auc(texts: Any) -> float:
         inputs, parameters = Inputs(numbers, texts), quick_parameters(algorithm)
-        encoder, estimator = fit(algorithm, parameters, Task.BINARY, inputs[:train], target[:train], seed=7)
-        return roc_auc(target[train:], predict(estimator, Task.BINARY, encoder.transform(inputs[train:])))
+        learned = fit(algorithm, parameters, dataset_of(Task.BINARY, inputs, target), slice(train), seed=7)
+        return roc_auc(target[train:], learned.predict(inputs[train:]))
 
     assert auc(levels) > auc(levels[:, :0]) - 0.01

@@ -8,10 +8,10 @@ import pytest
 
 from everloop.contracts.definition import Task
 from everloop.training.prepared import PreparedDataset
-from tests.samples import prepared
+from tests.samples import CLASSES, prepared
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", CLASSES)
 def test_a_dataset_comes_back_as_it_was(task: Task) -> None:
     dataset = prepared(task)
     again = PreparedDataset.from_npz(dataset.to_npz())

@@ -20,23 +20,34 @@ class Task(StrEnum):
     BINARY = "binary-classification"
     MULTICLASS = "multiclass-classification"
     REGRESSION = "regression"
+    FORECASTING = "forecasting"
+    RECOMMENDATION = "recommendation"
+
+    @property
+    def answers_value(self) -> bool:
+        """A number for each row, in the units of the target."""
+        return self in (Task.REGRESSION, Task.FORECASTING)
 
 
 METRICS: dict[Task, tuple[str, ...]] = {
     Task.BINARY: ("roc_auc", "log_loss", "accuracy"),
     Task.MULTICLASS: ("accuracy", "log_loss"),
     Task.REGRESSION: ("r2", "mae", "rmse"),
+    Task.FORECASTING: ("mae", "rmse", "r2"),
+    Task.RECOMMENDATION: ("hit_rate", "ndcg", "recall"),
 }
 """The metrics of each task; the first one is the default."""
 
+_OF_ROWS = frozenset(Task) - {Task.RECOMMENDATION}
+
 ALGORITHMS: dict[str, frozenset[Task]] = {
-    "hist-gradient-boosting": frozenset(Task),
+    "hist-gradient-boosting": _OF_ROWS,
     "logistic-regression": frozenset({Task.BINARY, Task.MULTICLASS}),
-    "ridge": frozenset({Task.REGRESSION}),
-    "random-forest": frozenset(Task),
-    "extra-trees": frozenset(Task),
-    "multi-layer-perceptron": frozenset(Task),
-    "xgboost": frozenset(Task),
+    "ridge": frozenset({Task.REGRESSION, Task.FORECASTING}),
+    "random-forest": _OF_ROWS,
+    "extra-trees": _OF_ROWS,
+    "multi-layer-perceptron": _OF_ROWS,
+    "xgboost": _OF_ROWS,
 }
 """Every algorithm and the tasks it learns; its code is everloop/training/algorithms/<name>.py."""
 
@@ -204,6 +215,8 @@ class Definition(Contract):
             Task.BINARY: {ColumnType.BOOLEAN, ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.CATEGORY},
             Task.MULTICLASS: {ColumnType.CATEGORY, ColumnType.INTEGER},
             Task.REGRESSION: {ColumnType.NUMBER, ColumnType.INTEGER},
+            Task.FORECASTING: {ColumnType.NUMBER, ColumnType.INTEGER},
+            Task.RECOMMENDATION: {ColumnType.CATEGORY, ColumnType.TEXT, ColumnType.INTEGER},
         }[self.task]
         if kind not in expected:
             raise ValueError(f"task {self.task}: target must be {' or '.join(sorted(expected))}, got {kind}")

@@ -129,7 +129,7 @@ class Predictor:
 
 
 def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], Sequence[Any]]:
-    if scorer.task is Task.REGRESSION:
+    if scorer.task.answers_value:
         return scores, [None] * len(scores)
     if scorer.task is Task.BINARY:
         return scores, [scorer.classes[int(score >= scorer.threshold)] for score in scores]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import PredictionRecord, PredictionsMessage
 from everloop.contracts.registry import parse_version
 from everloop.contracts.rows import parse_rows
@@ -57,7 +57,7 @@ class PredictionService:
 
 
 def _prediction(definition: Definition, answer: Answer, record: PredictionRecord, label: Any) -> dict[str, Any]:
-    name = "value" if definition.task is Task.REGRESSION else "score"
+    name = "value" if definition.task.answers_value else "score"
     prediction = {"prediction_id": record.prediction_id, name: record.score}
     if label is not None:
         prediction["label"] = label

@@ -12,8 +12,8 @@ from onnx import NodeProto, TensorProto, helper
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.splits import FOLDS, PARTS
 from everloop.metrics import Floats, log_losses
+from everloop.training.learned import fit
 from everloop.training.prepared import PreparedDataset
-from everloop.training.search import fit, predict
 
 _SMALLEST = 1e-5
 """Probabilities are clipped here before a logit. ONNX answers in steps of 6e-8 next to 0 and 1: nearer than this, such
@@ -87,11 +87,8 @@ def _out_of_fold(
     """As a trial of the search is judged: fitted on the oldest rows, scored on the next part."""
     inputs, target = dataset.train
     start, end = (int(len(target) * (PARTS - FOLDS + fold + step) / PARTS) for step in (0, 1))
-    encoder, estimator = fit(
-        algorithm, parameters, dataset.task, inputs[:start], target[:start], seed=definition.training.seed
-    )
-    score: Floats = predict(estimator, dataset.task, encoder.transform(inputs[start:end]))
-    return score.astype(np.float64), target[start:end]
+    learned = fit(algorithm, parameters, dataset, slice(start), seed=definition.training.seed)
+    return learned.predict(inputs[start:end]), target[start:end]
 
 
 def _joined(folds: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

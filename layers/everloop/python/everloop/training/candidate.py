@@ -6,23 +6,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import TensorProto, compose, helper
-from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType
+from onnx import TensorProto, helper
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
 from everloop.scorer import METADATA_KEY, THRESHOLD, Scorer
 from everloop.training.calibration import Calibration, calibrate
-from everloop.training.encoding import CategoryEncoder
+from everloop.training.learned import NUMBERS, TEXTS, Learned, fit, merge
 from everloop.training.prepared import PreparedDataset
-from everloop.training.search import fit, predict
 
-OPSET = 21
-ML_OPSET = 3
-IR_VERSION = 10
 PARITY_TOLERANCE = 1e-4
 """Largest difference of a probability, or of a value relative to the target's spread: float32 sums against float64."""
 
@@ -68,10 +61,10 @@ def fit_candidate(
     calibration = found if found and found.helps else None
     threshold = definition.serving.costs.threshold if definition.serving.costs else THRESHOLD
     models, differences, rows = [], [], 0
-    for inputs, target in (dataset.train, (dataset.inputs, dataset.target)):
-        encoder, estimator = fit(algorithm, parameters, dataset.task, inputs, target, seed=definition.training.seed)
-        models.append(build_model(encoder, estimator, dataset, features, calibration=calibration, threshold=threshold))
-        difference, compared = measure_parity(models[-1], encoder, estimator, dataset, calibration=calibration)
+    for taken in (dataset.train_rows, slice(None)):
+        learned = fit(algorithm, parameters, dataset, taken, seed=definition.training.seed)
+        models.append(build_model(learned, dataset, features, calibration=calibration, threshold=threshold))
+        difference, compared = measure_parity(models[-1], learned, dataset, calibration=calibration)
         differences.append(difference)
         rows += compared
     return Candidate(
@@ -86,8 +79,7 @@ def fit_candidate(
 
 
 def build_model(
-    encoder: CategoryEncoder,
-    estimator: Any,
+    learned: Learned,
     dataset: PreparedDataset,
     features: onnx.ModelProto,
     *,
@@ -95,30 +87,16 @@ def build_model(
     threshold: float = THRESHOLD,
 ) -> bytes:
     """One graph from raw columns to the answer, with the task, the classes and the threshold in its metadata."""
-    width = len(dataset.number_names) + len(dataset.text_names)
-    is_classifier = dataset.task is not Task.REGRESSION
-    learned = to_onnx(
-        estimator,
-        initial_types=[("matrix", FloatTensorType([None, width]))],
-        options={id(estimator): {"zipmap": False}} if is_classifier else None,
-        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
-    )
-    front = _encoding_model(encoder, dataset)
-    shared = [name for name, names in _tensors(dataset).items() if names]
-    merged = _merge(features, front, [(name, f"in_{name}") for name in shared])
-    merged = _merge(merged, compose.add_prefix(learned, "learned_"), [("matrix", "learned_matrix")])
+    tensors = ((NUMBERS, dataset.number_names), (TEXTS, dataset.text_names))
+    shared = [(name.removeprefix("in_"), name) for name, columns in tensors if columns]
+    merged = merge(features, learned.to_onnx(dataset), shared)
     _finish(merged, dataset, calibration, threshold)
     onnx.checker.check_model(merged)
     return bytes(merged.SerializeToString(deterministic=True))
 
 
 def measure_parity(
-    model: bytes,
-    encoder: CategoryEncoder,
-    estimator: Any,
-    dataset: PreparedDataset,
-    *,
-    calibration: Calibration | None = None,
+    model: bytes, learned: Learned, dataset: PreparedDataset, *, calibration: Calibration | None = None
 ) -> tuple[float, int]:
     """Largest difference over the whole holdout and the probes, and how many rows were compared."""
     scorer = Scorer(model)
@@ -127,9 +105,9 @@ def measure_parity(
     holdout, _ = dataset.holdout
     pairs: list[tuple[Any, Columns]] = [(holdout, dataset.holdout_raw), (dataset.probes, dataset.probes_raw)]
     for inputs, raw in pairs:
-        expected: npt.NDArray[np.float64] = predict(estimator, dataset.task, encoder.transform(inputs))
+        expected = learned.predict(inputs)
         expected = calibration.apply(expected) if calibration else expected
-        scale = np.maximum(np.abs(expected), spread) if dataset.task is Task.REGRESSION else 1.0
+        scale = np.maximum(np.abs(expected), spread) if dataset.task.answers_value else 1.0
         difference = np.abs(scorer.score(raw) - expected) / scale
         # NaN compares as "not worse": what cannot be compared must count as the largest difference there is.
         difference = np.nan_to_num(difference, nan=np.finfo(np.float64).max)
@@ -137,38 +115,12 @@ def measure_parity(
     return worst, rows
 
 
-def _merge(first: onnx.ModelProto, second: onnx.ModelProto, io_map: list[tuple[str, str]]) -> onnx.ModelProto:
-    """`compose.merge_models` insists on equal versions; every operator used here means the same in those named."""
-    for model in (first, second):
-        model.ir_version = IR_VERSION
-        del model.opset_import[:]
-        model.opset_import.extend([helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
-    return compose.merge_models(first, second, io_map=io_map)
-
-
-def _tensors(dataset: PreparedDataset) -> dict[str, list[str]]:
-    return {"numbers": dataset.number_names, "texts": dataset.text_names}
-
-
-def _encoding_model(encoder: CategoryEncoder, dataset: PreparedDataset) -> onnx.ModelProto:
-    kinds = {"numbers": TensorProto.FLOAT, "texts": TensorProto.STRING}
-    tensors = [
-        helper.make_tensor_value_info(f"in_{name}", kinds[name], [None, len(names)])
-        for name, names in _tensors(dataset).items()
-        if names
-    ]
-    width = len(dataset.number_names) + len(dataset.text_names)
-    output = helper.make_tensor_value_info("matrix", TensorProto.FLOAT, [None, width])
-    nodes = encoder.to_onnx("in_numbers", "in_texts", "matrix", len(dataset.number_names))
-    return helper.make_model(helper.make_graph(nodes, "encoding", tensors, [output]))
-
-
 def _finish(
     model: onnx.ModelProto, dataset: PreparedDataset, calibration: Calibration | None, threshold: float
 ) -> None:
     """Leave one output, named for what it is: `score` [n, 1], `probabilities` [n, classes] or `value` [n, 1]."""
     graph = model.graph
-    source = graph.output[0 if dataset.task is Task.REGRESSION else 1].name
+    source = graph.output[0].name
     del graph.output[:]
     if dataset.task is Task.BINARY:
         one = helper.make_tensor("positive_index", TensorProto.INT64, [1], [1])
@@ -181,7 +133,7 @@ def _finish(
             graph.initializer.extend(constants)
         name, width = "score", 1
     else:
-        name, width = ("value", 1) if dataset.task is Task.REGRESSION else ("probabilities", len(dataset.classes))
+        name, width = ("value", 1) if dataset.task.answers_value else ("probabilities", len(dataset.classes))
         graph.node.append(helper.make_node("Identity", [source], [name]))
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, width]))
     metadata: dict[str, Any] = {"task": dataset.task, "classes": dataset.classes, "history": dataset.history}

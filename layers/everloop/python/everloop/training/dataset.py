@@ -106,7 +106,7 @@ def _target(connection: duckdb.DuckDBPyConnection, definition: Definition) -> tu
     name = definition.data.target
     kind = definition.columns[name].type
     values = _column(connection, identifier(name))
-    if definition.task is Task.REGRESSION:
+    if definition.task.answers_value:
         return values.astype(np.float64), []
     if definition.task is Task.MULTICLASS:
         classes, index = np.unique(values.astype(np.str_) if kind.is_textual else values, return_inverse=True)
@@ -138,7 +138,7 @@ def _epoch_sql(definition: Definition) -> str:
 
 def _check_classes(definition: Definition, train_target: npt.NDArray[np.float64], classes: list[Any]) -> None:
     name = definition.data.target
-    if definition.task is Task.REGRESSION:
+    if definition.task.answers_value:
         if np.ptp(train_target) == 0:
             raise UnusableTargetError(f"target {name!r} is {train_target[0]:g} in every training row: nothing to learn")
         return

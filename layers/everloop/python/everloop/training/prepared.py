@@ -62,9 +62,12 @@ class PreparedDataset:
     """Of each history feature, the hash of its declaration: the model takes no other under its name."""
 
     @property
+    def train_rows(self) -> slice:
+        return slice(len(self.target) - self.holdout_rows)
+
+    @property
     def train(self) -> tuple[Inputs, npt.NDArray[np.float64]]:
-        end = len(self.target) - self.holdout_rows
-        return self.inputs[:end], self.target[:end]
+        return self.inputs[self.train_rows], self.target[self.train_rows]
 
     @property
     def holdout(self) -> tuple[Inputs, npt.NDArray[np.float64]]:

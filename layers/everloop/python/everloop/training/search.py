@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import LOWER_IS_BETTER, Definition, Task
+from everloop.contracts.definition import LOWER_IS_BETTER, Definition
 from everloop.contracts.splits import FOLDS, PARTS
 from everloop.errors import AllTrialsFailedError
 from everloop.metrics import METRICS
-from everloop.training.algorithms import Rows, load_algorithm
-from everloop.training.encoding import CategoryEncoder, Codes, fit_encoder
-from everloop.training.prepared import Inputs, PreparedDataset
+from everloop.training.algorithms import load_algorithm
+from everloop.training.learned import fit
+from everloop.training.prepared import PreparedDataset
 
 Trial = dict[str, Any]
 
@@ -56,10 +56,8 @@ def _score_fold(
 ) -> float:
     inputs, target = dataset.train
     start, end = (int(len(target) * (PARTS - FOLDS + fold + step) / PARTS) for step in (0, 1))
-    encoder, estimator = fit(
-        algorithm, parameters, dataset.task, inputs[:start], target[:start], seed=definition.training.seed
-    )
-    score = predict(estimator, dataset.task, encoder.transform(inputs[start:end]))
+    learned = fit(algorithm, parameters, dataset, slice(start), seed=definition.training.seed)
+    score = learned.predict(inputs[start:end])
     return METRICS[definition.metric](target[start:end], score)
 
 
@@ -82,21 +80,3 @@ def best_trial(trials: list[Trial], metric: str) -> Trial:
         return bool(gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)))
 
     return next(trial for trial in sorted(done, key=lambda trial: int(trial["trial"])) if is_as_good(trial))
-
-
-def fit(
-    algorithm: str, parameters: dict[str, Any], task: Task, inputs: Inputs, target: Any, *, seed: int
-) -> tuple[CategoryEncoder, Any]:
-    learner = load_algorithm(algorithm)
-    encoder, matrix = fit_encoder(learner.CODES, inputs, target, seed=seed)
-    levels = encoder.places(Codes.LEVELS, inputs.numbers.shape[1])
-    labels = target if task is Task.REGRESSION else target.astype(np.int64)
-    return encoder, learner.fit(Rows(task, matrix, levels, labels, seed), parameters)
-
-
-def predict(estimator: Any, task: Task, matrix: Any) -> Any:
-    """Probability of class 1 [n], probabilities [n, classes], or values [n]."""
-    if task is Task.REGRESSION:
-        return estimator.predict(matrix)
-    probabilities = estimator.predict_proba(matrix)
-    return probabilities[:, 1] if task is Task.BINARY else probabilities

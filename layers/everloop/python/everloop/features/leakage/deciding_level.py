@@ -20,7 +20,7 @@ MAXIMUM_CHANCE = 1e-6
 
 
 def deciding_levels(columns: Mapping[str, Column], target: Column, task: Task) -> Iterator[Suspect]:
-    if task is Task.REGRESSION or len(target) < MINIMUM_ROWS:
+    if task.answers_value or len(target) < MINIMUM_ROWS:
         return
     names, classes = np.unique(target, return_inverse=True)
     rates = np.bincount(classes) / len(classes)

@@ -46,7 +46,7 @@ def _outcome_of(target: Column, task: Task) -> Numbers | None:
     """Classes as 0, 1, …; numbers as ranks, which no outlier dominates. None when there is too little to say."""
     if len(target) < MINIMUM_ROWS:
         return None
-    if task is Task.REGRESSION:
+    if task.answers_value:
         return ranks(target) if target.min() < target.max() else None
     _, classes, counts = np.unique(target, return_inverse=True, return_counts=True)
     enough = len(counts) > 1 and sorted(counts)[-2] >= MINIMUM_CLASS_ROWS
@@ -113,9 +113,10 @@ _MEASURES: dict[Task, Callable[[Codes, Numbers, NDArray[np.bool_]], float]] = {
     Task.BINARY: _area,
     Task.MULTICLASS: _errors_avoided,
     Task.REGRESSION: _explained,
+    Task.FORECASTING: _explained,
 }
-_NAMES = {Task.BINARY: "ROC AUC", Task.MULTICLASS: "share of errors avoided", Task.REGRESSION: "rank correlation"}
+_NAMES = {Task.BINARY: "ROC AUC", Task.MULTICLASS: "share of errors avoided"}
 
 
 def _told(task: Task, strength: float, rows: int) -> str:
-    return f"{_NAMES[task]} {strength:.4f} on {rows:,} rows"
+    return f"{_NAMES.get(task, 'rank correlation')} {strength:.4f} on {rows:,} rows"

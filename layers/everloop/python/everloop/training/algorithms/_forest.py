@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import Task
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._balance import class_weights
 from everloop.training.algorithms._trees import Ensemble, Tree, below, register_trees
@@ -31,7 +30,7 @@ def fit_forest(classifier: Any, regressor: Any, rows: Rows, parameters: Mapping[
     most = max(ROWS_PER_TREE, CELLS_PER_TREE // rows.matrix.shape[1])
     common = own | {"n_estimators": TREES, "bootstrap": True, "random_state": rows.seed}
     common |= {"max_samples": min(most, len(rows.target))}
-    if rows.task is Task.REGRESSION:
+    if rows.task.answers_value:
         return regressor(**common).fit(rows.matrix, rows.target)
     weights = "balanced" if parameters.get("balanced") else None
     forest = classifier(class_weight=weights, **common).fit(rows.matrix, rows.target)

@@ -5,7 +5,6 @@ from typing import Any
 
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from everloop.contracts.definition import Task
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._balance import log_odds_shift
 from everloop.training.encoding import Codes
@@ -27,7 +26,7 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     # converts wrongly: both change answers without a word (the parity gate would refuse the candidate).
     own = {name: value for name, value in parameters.items() if name != "balanced"}
     common = own | {"random_state": rows.seed, "early_stopping": False}
-    if rows.task is Task.REGRESSION:
+    if rows.task.answers_value:
         return HistGradientBoostingRegressor(**common).fit(rows.matrix, rows.target)
     weights = "balanced" if parameters.get("balanced") else None
     estimator = HistGradientBoostingClassifier(class_weight=weights, **common).fit(rows.matrix, rows.target)

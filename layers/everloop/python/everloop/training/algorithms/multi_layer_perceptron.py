@@ -7,7 +7,6 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from everloop.contracts.definition import Task
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._balance import class_weights, log_odds_shift
 from everloop.training.algorithms._dense import fit_dense
@@ -35,7 +34,7 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     with warnings.catch_warnings():
         # The epochs are a budget: that the loss could still fall is no news.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if rows.task is Task.REGRESSION:
+        if rows.task.answers_value:
             return _fit_regressor(rows, MLPRegressor(**common))
         return _fit_classifier(rows, MLPClassifier(**common), balanced=bool(parameters.get("balanced")))
 

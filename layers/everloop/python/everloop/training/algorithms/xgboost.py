@@ -29,7 +29,7 @@ SPACE = {
 CODES = Codes.MEANS
 
 Matrix = npt.NDArray[np.float32]
-_OBJECTIVES = {Task.BINARY: "binary:logistic", Task.MULTICLASS: "multi:softprob", Task.REGRESSION: "reg:squarederror"}
+_OBJECTIVES = {Task.BINARY: "binary:logistic", Task.MULTICLASS: "multi:softprob"}
 
 
 class _Booster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -45,7 +45,12 @@ class _Booster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         seen = xgboost.DMatrix(rows.matrix, label=labels, weight=weights)
         seen.set_base_margin(self._start(len(labels)))
         classes = {"num_class": len(start)} if rows.task is Task.MULTICLASS else {}
-        own = {"objective": _OBJECTIVES[rows.task], "base_score": 0.5, "tree_method": "hist", "seed": rows.seed}
+        own = {
+            "objective": _OBJECTIVES.get(rows.task, "reg:squarederror"),
+            "base_score": 0.5,
+            "tree_method": "hist",
+            "seed": rows.seed,
+        }
         self.booster_ = xgboost.train({**own, **classes, **self.parameters}, seen, self.rounds)
         return self
 
@@ -96,7 +101,7 @@ class BoostedRegressor(RegressorMixin, _Booster):  # type: ignore[misc]  # sciki
 def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
     own = {name: value for name, value in parameters.items() if name not in ("balanced", "rounds")}
     own |= {"grow_policy": "lossguide", "max_depth": 0}
-    if rows.task is Task.REGRESSION:
+    if rows.task.answers_value:
         return BoostedRegressor(own, parameters["rounds"]).fit(rows)
     return BoostedClassifier(own, parameters["rounds"]).fit(rows, balanced=bool(parameters.get("balanced")))
 

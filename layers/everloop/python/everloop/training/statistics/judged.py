@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.metrics import Floats
 from everloop.scorer import Scorer
 from everloop.training.prepared import PreparedDataset
@@ -29,7 +29,7 @@ class Judged:
     @property
     def scale(self) -> float:
         """What differences of answers are relative to: 1 for probabilities, the target's spread for values."""
-        return float(np.std(self.dataset.target)) or 1.0 if self.dataset.task is Task.REGRESSION else 1.0
+        return float(np.std(self.dataset.target)) or 1.0 if self.dataset.task.answers_value else 1.0
 
     def draw(self, most: int) -> npt.NDArray[np.int64]:
         """Rows of the holdout, in their order: all of them, or as many drawn by the seed."""

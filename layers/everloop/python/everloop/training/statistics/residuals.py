@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import Task
 from everloop.training.statistics.judged import Judged
 
 BINS = 20
@@ -13,7 +12,7 @@ _QUANTILES = (0.1, 0.5, 0.9)
 
 def residuals(judged: Judged) -> list[dict[str, Any]] | None:
     """Actual minus predicted: its 10 %, 50 % and 90 % quantile in equally filled bins; None for a classification."""
-    if judged.dataset.task is not Task.REGRESSION:
+    if not judged.dataset.task.answers_value:
         return None
     difference = judged.target - judged.score
     bins = []
