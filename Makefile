@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.synced
+ORACLES := .venv-oracles
+# On Linux, PyPI's wheel brings gigabytes of CUDA; with PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu pip takes one without.
+TORCH := torch==2.13.*
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
@@ -9,10 +12,10 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status check format test test-fast bench layers deploy destroy clean
+.PHONY: help install demo up down status check format test test-oracles test-fast bench layers deploy destroy clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with every pinned dependency
 
@@ -50,6 +53,11 @@ test: $(STAMP) node_modules/.stamp ## All tests
 	pytest -m "not server" $(PARALLEL)
 	pytest -m server
 
+test-oracles: $(STAMP) ## Compare with MLflow, PyTorch and LightGBM, in an environment of their own
+	UV_PROJECT_ENVIRONMENT=$(ORACLES) uv sync --frozen --quiet --inexact --no-group infra --group oracles --python $(BIN)/python
+	$(BIN)/python -m pip --python $(ORACLES)/bin/python install --quiet "$(TORCH)"
+	MLFLOW_DISABLE_TELEMETRY=true $(ORACLES)/bin/pytest -m oracle tests/oracle
+
 test-fast: $(STAMP) ## The tests that need no server and no network
 	pytest -m "not server and not slow and not network" $(PARALLEL)
 
@@ -73,4 +81,4 @@ destroy: node_modules/.stamp ## Remove the stacks from the AWS account of your e
 
 clean: ## Remove what was built; stops the local cloud first
 	@test ! -x $(BIN)/everloop || $(BIN)/everloop down
-	rm -rf .venv .everloop .build cdk.out node_modules
+	rm -rf .venv $(ORACLES) .everloop .build cdk.out node_modules

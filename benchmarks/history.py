@@ -34,10 +34,11 @@ from everloop.scorer import Scorer
 from everloop.sql import open_database
 from everloop.training.candidate import build_model
 from everloop.training.dataset import prepare, read_columns
+from everloop.training.halving import best_trial, plan_trials
 from everloop.training.learned import fit
 from everloop.training.prepared import PreparedDataset
 from everloop.training.rows import ROWS_TABLE, create_rows
-from everloop.training.search import best_trial, plan_trials, run_trial
+from everloop.training.search import run_trial
 from tests.fakes import FixedClock
 from tests.histories import HistoryWorld
 

@@ -33,42 +33,46 @@ TRAINING_ROWS = 20_000
 PARAMETERS = {"max_iter": 100, "max_leaf_nodes": 15}
 
 
+TOML = "\n".join(
+    [
+        'name = "bench"',
+        'task = "binary-classification"',
+        'data = { target = "churned" }',
+        "[columns]",
+        'churned = "boolean"',
+        *(f'{name} = "number"' for name in NUMBERS),
+        *(f'{name} = "category"' for name in TEXTS),
+    ]
+)
+
+
 def main() -> None:
-    definition = parse_definition(
-        "\n".join(
-            [
-                'name = "bench"',
-                'task = "binary-classification"',
-                'data = { target = "churned" }',
-                "[columns]",
-                'churned = "boolean"',
-                *(f'{name} = "number"' for name in NUMBERS),
-                *(f'{name} = "category"' for name in TEXTS),
-            ]
-        ),
-        source="bench.toml",
-    )
-    dataset, learned = _fitted(definition)
+    definition = bench_definition()
+    dataset, learned = fitted(definition)
     model = build_model(learned, dataset, compile_features(definition).to_onnx())
     service = _service(model)
     rng = np.random.default_rng(1)
     print(f"{'rows':>6}{'Everloop p50 ms':>18}{'scikit-learn p50 ms':>22}{'ratio':>8}")
     for count in (1, 100, 1_000):
-        rows = _rows(rng, count)
+        rows = bench_rows(rng, count)
         body = json.dumps({"rows": rows})
-        inputs = _inputs(rows)
+        inputs = inputs_of(rows)
         ours = _median_ms(partial(_answer, service, definition, body))
         theirs = _median_ms(partial(learned.predict, inputs))
         print(f"{count:>6}{ours:>18.3f}{theirs:>22.3f}{theirs / ours:>8.1f}")
+
+
+def bench_definition() -> Definition:
+    return parse_definition(TOML, source="bench.toml")
 
 
 def _answer(service: PredictionService, definition: Definition, body: str) -> None:
     service.answer(definition, json.loads(body))
 
 
-def _fitted(definition: Definition) -> tuple[PreparedDataset, Learned]:
+def fitted(definition: Definition) -> tuple[PreparedDataset, Learned]:
     rng = np.random.default_rng(0)
-    inputs = _inputs(_rows(rng, TRAINING_ROWS))
+    inputs = inputs_of(bench_rows(rng, TRAINING_ROWS))
     target = (np.nan_to_num(inputs.numbers[:, 0]) + rng.normal(size=TRAINING_ROWS) > 0).astype(np.float64)
     nothing: Columns = {}
     dataset = PreparedDataset(
@@ -102,7 +106,7 @@ def _service(model: bytes) -> PredictionService:
     return PredictionService(predictor, InMemoryQueue(), clock, next_id=lambda: new_id(clock.now()))
 
 
-def _rows(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
+def bench_rows(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
     numbers = rng.normal(size=(count, len(NUMBERS))).round(3)
     plans, regions = rng.choice(["free", "pro", "team"], count), rng.choice(["north", "south", "east"], count)
     return [
@@ -111,7 +115,7 @@ def _rows(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def _inputs(rows: list[dict[str, Any]]) -> Inputs:
+def inputs_of(rows: list[dict[str, Any]]) -> Inputs:
     return Inputs(
         np.array([[row[name] for name in NUMBERS] for row in rows], dtype=np.float32),
         np.array([[row[name] for name in TEXTS] for row in rows], dtype=np.str_),

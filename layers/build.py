@@ -15,6 +15,7 @@ from pathlib import Path
 from uv import find_uv_bin
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "layers" / "everloop" / "python"
 LAYERS = ("serving", "data", "training")
 PYTHON = "3.13"
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
@@ -68,6 +69,26 @@ def build(name: str, architecture: str) -> Path:
             if name in PRECOMPILED:
                 _precompile(package)
             _publish(package.parent, target)
+    return target
+
+
+def build_package() -> Path:
+    """The directory of the layer that holds the package itself, with bytecode."""
+    sources = sorted(PACKAGE.rglob("*.py"))
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for source in sources:
+        digest.update(f"{source.relative_to(PACKAGE)}\0".encode() + source.read_bytes() + b"\0")
+    target = REPOSITORY / ".build" / "layers" / f"package-{digest.hexdigest()[:16]}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            python = Path(scratch) / "layer" / "python"
+            for source in sources:
+                copy = python / source.relative_to(PACKAGE)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, copy)
+            _precompile(python)
+            _publish(python.parent, target)
     return target
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from everloop.contracts.batches import BATCH_ID_DIGITS, BatchReport, batch_key
+from everloop.contracts.imports import MAXIMUM_MODEL_MB, model_key, reference_key
 from everloop.ids import sha256_of
 from local.api import Answer, Api
 from local.cloud.environment import SCHEDULED_TIME
@@ -151,6 +152,32 @@ class Loop:
         run_id: str = self.call("POST", f"/models/{model}/versions/{version}/reproductions")["run_id"]
         return run_id
 
+    def import_model(
+        self, model: str, path: Path, *, reference: Path | None = None, prediction: str = "prediction", **asked: Any
+    ) -> str:
+        """Put a model that was trained elsewhere where a run finds it, ask for that run, and return its id.
+
+        `asked` is the rest of the request; what is empty is left out.
+        """
+        if path.is_file() and path.stat().st_size > MAXIMUM_MODEL_MB * 1e6:
+            raise ApiError(f"{path}: expected at most {MAXIMUM_MODEL_MB} MB")
+        self._must_be_deployed(model)
+        body = {name: value for name, value in asked.items() if value}
+        body |= {"sha256": self._land(path, model, model_key, "an ONNX file"), "file": path.name}
+        if reference:
+            sha256 = self._land(reference, model, reference_key, "a CSV, JSON or Parquet file")
+            body["reference"] = {"sha256": sha256, "file": reference.name, "prediction": prediction}
+        run_id: str = self.call("POST", f"/models/{model}/imports", body)["run_id"]
+        return run_id
+
+    def _land(self, path: Path, model: str, key_of: Callable[[str, str], str], expected: str) -> str:
+        """The sha256 of the file, under which it lies in the landing bucket then."""
+        if not path.is_file():
+            raise ApiError(f"{path} is not a file; expected {expected}")
+        sha256 = sha256_of(path)
+        self._s3.upload_file(str(path), self.target.output("LandingBucketName"), key_of(model, sha256))
+        return sha256
+
     def run(self, model: str, run_id: str) -> dict[str, Any] | None:
         """The report of an ended run, None while it goes on."""
         answer = self.api.call("GET", _run_path(model, run_id))
@@ -195,6 +222,19 @@ class Loop:
 
     def card(self, model: str, version: int) -> str:
         return _checked(self.api.call("GET", f"/models/{model}/versions/{version}/card")).text
+
+    def plots(self, model: str, version: int) -> dict[str, str]:
+        """File name → SVG."""
+        place = f"/models/{model}/versions/{version}"
+        names = self.call("GET", place)["plots"]
+        return {name: _checked(self.api.call("GET", f"{place}/plots/{quote(name, safe='')}")).text for name in names}
+
+    def champion(self, model: str) -> int:
+        """Raises ApiError if there is none."""
+        version: int | None = self.call("GET", f"/models/{model}")["champion"]
+        if version is None:
+            raise ApiError(f"{model!r} has no champion yet; name a version, see `everloop versions {model}`")
+        return version
 
     def predict(self, model: str, rows: Sequence[dict[str, Any]], version: int | None = None) -> dict[str, Any]:
         place = f"/models/{model}" + (f"/versions/{version}" if version is not None else "")

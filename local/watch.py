@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from local.loop import Loop
 
 PLAN = "plan.json"
 STEPS = {
     PLAN: "dataset prepared",
-    "fitted/facts.json": "best trial fitted",
+    "fitted/facts.json": "candidate made",
     "evaluation.json": "candidate judged",
     "candidate/": "files of the version laid out",
 }
 """A file, or the beginning of its name → what is done when it is there, in the order of the run."""
 _TRIALS = "trials/"
+_SELECTION = "selection.json"
 PAUSE_S = 0.5
 
 
@@ -41,18 +43,31 @@ class RunWatch:
             if any(name.startswith(file) for name in names) and self._is_news(file):
                 self._tell(f"{self._elapsed()} {words}")
             if file == PLAN and file in self._told:
-                self._tell_trials(sorted(name for name in names if name.startswith(_TRIALS)))
+                self._tell_search(sorted(name for name in names if name.startswith(_TRIALS)))
 
-    def _tell_trials(self, names: list[str]) -> None:
-        self._planned = self._planned or len(self._loop.work_file(*self._run, PLAN))
+    def _tell_search(self, names: list[str]) -> None:
+        """`trials/{rung}/{trial}.json`, and `trials/{rung}/selection.json` of each rung but the last."""
+        if not self._planned:
+            self._tell_rung(self._loop.work_file(*self._run, PLAN))
         for name in filter(self._is_news, names):
-            self._done += 1
-            trial = self._loop.work_file(*self._run, name)
-            value = "no finite value" if trial["value"] is None else f"{trial['metric']} {trial['value']:.4f}"
-            self._tell(
-                f"{self._elapsed()} trial {self._done} of {self._planned}: {trial['algorithm']}, {value}, "
-                f"{trial['seconds']:.1f} s"
-            )
+            found = self._loop.work_file(*self._run, name)
+            if name.endswith(_SELECTION):
+                self._tell_rung(found)
+            else:
+                self._done += 1
+                done = f"trial {found['trial']}, {self._done} of {self._planned} done"
+                self._tell(f"{self._elapsed()} {done}: {_result(found)}, {found['seconds']:.1f} s")
+
+    def _tell_rung(self, search: dict[str, Any]) -> None:
+        """Who was dropped after the rung before, and how many are judged now, on how many rows."""
+        rung, rungs = search["rung"], search["rungs"]
+        for trial in search["dropped"]:
+            if trial["rung"] == rung - 1:
+                self._tell(f"{self._elapsed()} trial {trial['trial']} dropped after rung {rung}: {_result(trial)}")
+        self._planned, self._done = len(search["trials"]), 0
+        if len(rungs) > 1:
+            words = f"{self._planned} trials on {rungs[rung]:,} of {rungs[-1]:,} training rows"
+            self._tell(f"{self._elapsed()} rung {rung + 1} of {len(rungs)}: {words}")
 
     def _is_news(self, name: str) -> bool:
         is_new = name not in self._told
@@ -61,3 +76,10 @@ class RunWatch:
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._began:6.1f} s"
+
+
+def _result(trial: dict[str, Any]) -> str:
+    """`ridge, rmse 0.5000`; a trial that was lost has an error and no value."""
+    value = trial.get("value")
+    told = trial.get("error", "no finite value") if value is None else f"{trial['metric']} {value:.4f}"
+    return f"{trial['algorithm']}, {told}"

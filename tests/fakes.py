@@ -82,6 +82,14 @@ class InMemoryQueue:
         self.messages.append(body)
 
 
+class InMemoryExecutions:
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+
+    def is_running(self, execution: str) -> bool:
+        return execution in self.running
+
+
 class StoredItem(NamedTuple):
     body: bytes
     sequence: int

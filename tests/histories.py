@@ -31,7 +31,7 @@ _ANY_TIME = {"since": datetime.min.replace(tzinfo=UTC), "before": datetime.max.r
 
 def no_history(clock: Clock) -> HistoryLookup:
     """Of a deployment in which nothing is kept."""
-    return HistoryLookup(HistoryStore(InMemoryItemTable(clock)), clock)
+    return HistoryLookup(InMemoryItemTable(clock), clock)
 
 
 @dataclass
@@ -44,7 +44,7 @@ class HistoryWorld:
     def __post_init__(self) -> None:
         self.table = InMemoryItemTable(self.clock)
         self.batches = BatchStore(self.lake)
-        self.lookup = HistoryLookup(HistoryStore(self.table), self.clock)
+        self.lookup = HistoryLookup(self.table, self.clock)
         self.materialization = Materialization(
             batches=self.batches,
             states=HistoryStore(self.table),

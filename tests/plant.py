@@ -78,19 +78,29 @@ class Plant:
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
 
-    def accept_batch(self, folder: Path, *, rows: int, until: datetime = NOW, name: str = "batch-1") -> None:
-        """An accepted batch of a reading every ten minutes; pumps fail under pressure, and by chance."""
+    def accept_batch(
+        self, folder: Path, *, rows: int, until: datetime = NOW, name: str = "batch-1", **cells: str
+    ) -> None:
+        """An accepted batch of a reading every ten minutes; pumps fail under pressure, and by chance.
+
+        `cells` are SQL over the number `i` of the row, in place of a column's own.
+        """
         first = until - timedelta(minutes=10 * rows)
         path = folder / "batch.parquet"
+        columns = {
+            "reading": "'r-' || i",
+            "measured_at": f"timestamp '{first:%Y-%m-%d %H:%M:%S}' + to_minutes(i * 10)",
+            "pump": "'P-' || (i % 9)",
+            "kind": "case i % 4 when 0 then 'axial' when 1 then 'radial' when 2 then 'Zahnrad-Ölpumpe' end",
+            "pressure": "if(i % 13 = 0, null, hash(i) % 1000)::double",
+            "starts": "i % 7",
+            "outdoors": "if(i % 11 = 0, null, i % 2 = 0)",
+            "failed": "hash(i) % 1000 + hash(i + 1) % 400 > 800",
+        }
+        selected = ", ".join(f"{sql} as {name}" for name, sql in (columns | cells).items())
         with duckdb.connect() as connection:
-            connection.execute(
-                f"copy (select 'r-' || i as reading, timestamp '{first:%Y-%m-%d %H:%M:%S}' + to_minutes(i * 10) as"
-                " measured_at, 'P-' || (i % 9) as pump, case i % 4 when 0 then 'axial' when 1 then 'radial'"
-                " when 2 then 'Zahnrad-Ölpumpe' end as kind, if(i % 13 = 0, null, hash(i) % 1000)::double as pressure,"
-                " i % 7 as starts, if(i % 11 = 0, null, i % 2 = 0) as outdoors,"
-                " hash(i) % 1000 + hash(i + 1) % 400 > 800 as failed"
-                f" from (select range::integer as i from range({rows}))) to '{path}' (format parquet)"
-            )
+            rows_of = f"select {selected} from (select range::integer as i from range({rows}))"
+            connection.execute(f"copy ({rows_of}) to '{path}' (format parquet)")
         batches = BatchStore(self.lake)
         batches.save_rows(MODEL, name, path)
         batches.save_report(

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 
 from everloop.contracts.definition import ALGORITHMS, Definition, Task
 from everloop.contracts.registry import TrainingRequest
+from everloop.features.profile import Profile, centres_of
 from everloop.scorer import METADATA_KEY
 from everloop.stores.registry import ModelRegistry
 from everloop.training.prepared import Inputs, PreparedDataset
@@ -81,6 +82,7 @@ def version_files(run_id: str, model: bytes | None = None) -> dict[str, bytes]:
         "lineage.json": json.dumps({"run_id": run_id}).encode(),
         "metrics.json": json.dumps({"candidate": {"roc_auc": 0.8}}).encode(),
         "card.md": f"# Card of {run_id}".encode(),
+        "roc.svg": f"<svg><title>{run_id}</title></svg>".encode(),
         "model.onnx": constant_model(0.7) if model is None else model,
     }
 
@@ -96,12 +98,20 @@ REQUEST = TrainingRequest(
 )
 CLASSES: dict[Task, list[Any]] = {Task.BINARY: [False, True], Task.MULTICLASS: ["x", "y", "ž"], Task.REGRESSION: []}
 LEARNERS = [(algorithm, task) for algorithm, tasks in ALGORITHMS.items() for task in sorted(tasks & CLASSES.keys())]
-_TARGETS = {Task.BINARY: "boolean", Task.MULTICLASS: "category", Task.REGRESSION: "number"}
+_TARGETS = {
+    Task.BINARY: "boolean",
+    Task.MULTICLASS: "category",
+    Task.REGRESSION: "number",
+    Task.FORECASTING: "number",
+}
 
 
 def example(task: Task, **sections: Any) -> Definition:
     columns = {"a": "number", "b": "number", "c": "category", "y": _TARGETS[task]}
-    raw = {"name": "example", "task": task, "data": {"target": "y"}, "columns": columns}
+    raw: dict[str, Any] = {"name": "example", "task": task, "data": {"target": "y"}, "columns": columns}
+    if task is Task.FORECASTING:
+        columns["t"], raw["data"]["timestamp"] = "timestamp", "t"
+        raw["forecast"] = {"period": "1 hour", "horizon": "1 day", "seasons": ["1 day", "7 days"]}
     return Definition.model_validate(raw | sections)
 
 
@@ -130,7 +140,7 @@ def prepared(task: Task, *, rows: int = 600, holdout_rows: int = 200, seed: int 
         "holdout_batch": np.arange(holdout_rows) % 2,
         "number_names": ["a", "b"],
         "text_names": ["c"],
-        "inputs": Inputs(np.column_stack([a, b]).astype(np.float32), c.reshape(-1, 1)),
+        "inputs": Inputs(np.column_stack([a, b]).astype(np.float32), c.reshape(-1, 1).astype(object)),
         "target": target,
         "holdout_rows": holdout_rows,
         "holdout_raw": _raw(a[first:], b[first:], c[first:]),
@@ -151,6 +161,12 @@ def dataset_of(task: Task, inputs: Inputs, target: npt.NDArray[Any]) -> Prepared
 
 def _raw(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     return {"a": a.reshape(-1, 1), "b": b.reshape(-1, 1), "c": c.astype(object).reshape(-1, 1)}
+
+
+def profile_of(dataset: PreparedDataset) -> bytes:
+    """Of the columns that a model takes."""
+    columns = {name: values[:, 0] for name, values in dataset.holdout_raw.items()}
+    return Profile.of(columns, centres_of(columns)).to_json()
 
 
 def plain_features() -> onnx.ModelProto:

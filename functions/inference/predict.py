@@ -6,18 +6,15 @@ from typing import Any
 
 from everloop.adapters.api_gateway import api_handler, json_body, path_parameter, respond
 from everloop.adapters.definitions import load_definition
-from everloop.adapters.dynamodb_table import DynamoDbTable
+from everloop.adapters.hurried import HurriedItems, HurriedObjects, HurriedQueue
 from everloop.adapters.observability import count, logger
-from everloop.adapters.s3_objects import HURRIED, S3ObjectStore
-from everloop.adapters.sqs_queue import SqsQueue
 from everloop.adapters.system_clock import SystemClock
 from everloop.ids import new_id
 from everloop.inference.history import HistoryLookup
 from everloop.inference.predictor import Predictor
 from everloop.inference.service import PredictionService
 from everloop.settings import PredictSettings
-from everloop.stores.history import HistoryStore
-from everloop.stores.registry import ModelRegistry
+from everloop.stores.registry import VersionReader
 
 
 @cache
@@ -26,12 +23,12 @@ def service() -> PredictionService:
     clock = SystemClock()
     return PredictionService(
         predictor=Predictor(
-            ModelRegistry(S3ObjectStore(settings.models_bucket, config=HURRIED)),
-            HistoryLookup(HistoryStore(DynamoDbTable(settings.history_table, clock, config=HURRIED)), clock),
+            VersionReader(HurriedObjects(settings.models_bucket, clock)),
+            HistoryLookup(HurriedItems(settings.history_table, clock), clock),
             clock,
             aliases_max_age=timedelta(seconds=settings.aliases_max_age_s),
         ),
-        queue=SqsQueue(settings.prediction_queue_url),
+        queue=HurriedQueue(settings.prediction_queue_url, clock),
         clock=clock,
         next_id=lambda: new_id(clock.now()),
     )
@@ -43,7 +40,7 @@ def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
     version = event["pathParameters"].get("version")
     reply = service().answer(definition, json_body(event), pinned_version=version)
     count("Predictions", len(reply.body["predictions"]), model=definition.name)
-    if definition.history:
+    if definition.histories:
         count("HistoryMisses", reply.history_misses, model=definition.name)
     for failure in reply.failures:
         logger.error("an answer lacked something", extra={"model": definition.name, "reason": str(failure)})

@@ -5,16 +5,16 @@ from typing import Any
 
 from everloop.adapters.api_gateway import api_handler, json_body, path_parameter, respond
 from everloop.adapters.definitions import load_definition
+from everloop.adapters.hurried import HurriedQueue
 from everloop.adapters.observability import count
-from everloop.adapters.sqs_queue import SqsQueue
 from everloop.adapters.system_clock import SystemClock
 from everloop.inference.records import messages_of, parse_outcomes
 from everloop.settings import RecordOutcomeSettings
 
 
 @cache
-def queue() -> SqsQueue:
-    return SqsQueue(RecordOutcomeSettings.from_env().prediction_queue_url)
+def queue() -> HurriedQueue:
+    return HurriedQueue(RecordOutcomeSettings.from_env().prediction_queue_url, SystemClock())
 
 
 @api_handler

@@ -1,4 +1,4 @@
-"""Ask for a training or a reproduction, promote a version, or roll back, on behalf of a person."""
+"""Ask for a training, a reproduction or an import, promote a version, or roll back, on behalf of a person."""
 
 from collections.abc import Callable
 from functools import cache
@@ -53,6 +53,10 @@ ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
         operations().request_training(_model(event), _body(event), by=_caller(event)), status=202
     ),
     "/models/{model}/versions/{version}/reproductions": lambda event: respond(_reproduction(event), status=202),
+    "/models/{model}/imports": lambda event: respond(
+        operations().request_import(load_definition(path_parameter(event, "model")), _body(event), by=_caller(event)),
+        status=202,
+    ),
     "/models/{model}/promote": lambda event: respond(
         operations().promote(_model(event), _body(event), by=_caller(event))
     ),

@@ -1,4 +1,4 @@
-"""Tell what there is: models, versions, cards, histories, monitoring checks, runs and datasets."""
+"""Tell what there is: models, versions, cards, plots, histories, monitoring checks, runs and datasets."""
 
 from collections.abc import Callable
 from functools import cache
@@ -60,6 +60,10 @@ ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
     ),
     "/models/{model}/versions/{version}/card": lambda event: respond_text(
         views().models.card(_model(event), path_parameter(event, "version")), "text/markdown; charset=utf-8"
+    ),
+    "/models/{model}/versions/{version}/plots/{plot}": lambda event: respond_text(
+        views().models.plot(_model(event), path_parameter(event, "version"), path_parameter(event, "plot")),
+        "image/svg+xml; charset=utf-8",
     ),
     "/models/{model}/datasets": lambda event: respond(_datasets(event)),
     "/models/{model}/datasets/{version}": lambda event: respond(

@@ -12,8 +12,8 @@ from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.settings import FitCandidateSettings
 from everloop.stores.work import WorkStore
 from everloop.training.candidate import fit_candidate
+from everloop.training.halving import best_trial
 from everloop.training.prepared import PreparedDataset
-from everloop.training.search import best_trial
 
 
 @cache

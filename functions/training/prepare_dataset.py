@@ -14,6 +14,7 @@ from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.batches import BatchReport
 from everloop.contracts.datasets import DatasetManifest, DatasetStatistics, Selection, build_manifest
 from everloop.contracts.definition import Definition
+from everloop.contracts.imports import reference_key
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
 from everloop.features.history.compile import compile_history
@@ -26,51 +27,64 @@ from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
 from everloop.stores.work import WorkStore
 from everloop.training.dataset import prepare, profile_columns, propose_centres, read_columns, reference_profile
+from everloop.training.halving import plan_search, plan_trials
+from everloop.training.importing.reference import REFERENCE
+from everloop.training.importing.reference_file import read_reference
+from everloop.training.notes import note_columns
 from everloop.training.reproduction import select_again
 from everloop.training.rows import ROWS_TABLE, create_rows
-from everloop.training.search import plan_trials
 
 
 @cache
-def lake() -> S3ObjectStore:
-    return S3ObjectStore(PrepareDatasetSettings.from_env().lake_bucket)
+def parts() -> tuple[S3ObjectStore, S3ObjectStore]:
+    settings = PrepareDatasetSettings.from_env()
+    return S3ObjectStore(settings.landing_bucket), S3ObjectStore(settings.lake_bucket)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     annotate_trace(model=event["model"], run_id=event["run_id"])
     request = TrainingRequest.model_validate(event)
+    landing, lake = parts()
     definition = load_definition(request.model)
     compiled = compile_features(definition)
-    batches = BatchStore(lake())
-    selection, manifest = _select(definition, request, batches.reports(request.model))
+    batches = BatchStore(lake)
+    selection, manifest = _select(lake, definition, request, batches.reports(request.model))
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
         files = download_rows(batches, request.model, manifest.batches, Path(folder))
         totals = create_rows(connection, definition, selection, files)
-        if definition.history:
+        if definition.histories:
             history = compile_history(definition)
             create_events(connection, definition, history, files, before=selection.as_of)
             add_history(connection, definition, history, rows=ROWS_TABLE, events=EVENTS_TABLE)
         columns = read_columns(connection, definition, compiled)
         centres = batches.fix_centres(request.model, definition.hash, propose=lambda: propose_centres(columns))
-        profile = profile_columns(columns, centres)
+        profile = profile_columns(definition, columns, centres)
         dataset = prepare(connection, definition, compiled, manifest, columns)
+        told, reference = request.imported and request.imported.reference, None
+        if told:
+            landing.download(reference_key(request.model, told.sha256), file := Path(folder) / "reference")
+            reference = read_reference(connection, definition, compiled, told, file, classes=dataset.classes)
     kinds = {name: column.type for name, column in definition.columns.items()}
     statistics = DatasetStatistics(**totals.model_dump(), prepared_at=SystemClock().now(), columns=kinds)
-    version = DatasetStore(lake()).save(manifest, statistics, profile.to_json())
-    work = WorkStore(lake(), request.model, request.run_id)
-    work.write("features.onnx", compiled.to_onnx().SerializeToString(deterministic=True))
+    version = DatasetStore(lake).save(manifest, statistics, profile.to_json())
+    work = WorkStore(lake, request.model, request.run_id)
+    features = compiled.to_onnx(apart=request.imported is not None)
+    work.write("features.onnx", features.SerializeToString(deterministic=True))
     work.write("profile.json", reference_profile(profile, compiled).to_json())
     work.write("request.json", request.model_dump_json().encode())
     work.write("dataset.npz", dataset.to_npz())
-    trials = plan_trials(definition)
-    work.write("plan.json", json.dumps(trials).encode())  # for whoever watches the run
-    return {"dataset_version": version, "rows": totals.rows, "trials": trials}
+    if reference:
+        work.write(REFERENCE, reference.to_npz())
+    notes = list(note_columns(definition, columns))
+    search = plan_search(plan_trials(definition), dataset, seed=definition.training.seed)
+    work.write("plan.json", json.dumps(search).encode())  # for whoever watches the run
+    return {"dataset_version": version, "rows": totals.rows, "notes": notes, "search": search}
 
 
 def _select(
-    definition: Definition, request: TrainingRequest, reports: Iterable[BatchReport]
+    lake: S3ObjectStore, definition: Definition, request: TrainingRequest, reports: Iterable[BatchReport]
 ) -> tuple[Selection, DatasetManifest]:
     if request.reproduction is None:
         return build_manifest(definition, reports, as_of=request.as_of)
-    wanted = DatasetStore(lake()).manifest(request.model, request.reproduction.dataset_version)
+    wanted = DatasetStore(lake).manifest(request.model, request.reproduction.dataset_version)
     return select_again(definition, request, wanted, reports)

@@ -1,7 +1,7 @@
 """Fit and judge one trial of the search; a trial that has its result already is not run again."""
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from everloop.adapters.definitions import load_definition
@@ -18,15 +18,21 @@ def lake() -> S3ObjectStore:
     return S3ObjectStore(RunTrialSettings.from_env().lake_bucket)
 
 
+@lru_cache(maxsize=1)
+def dataset(model: str, run_id: str) -> PreparedDataset:
+    """Written once, and read once by a warm worker for all the trials it gets."""
+    return PreparedDataset.from_npz(WorkStore(lake(), model, run_id).read("dataset.npz"))
+
+
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     annotate_trace(model=event["model"], run_id=event["run_id"])
     work = WorkStore(lake(), event["model"], event["run_id"])
     trial = event["trial"]
-    name = f"trials/{trial['trial']}.json"
+    name = f"trials/{trial.get('rung', 0)}/{trial['trial']}.json"
     known = work.find(name)
     if known is None:
-        dataset = PreparedDataset.from_npz(work.read("dataset.npz"))
-        work.write(name, json.dumps(run_trial(trial, dataset, load_definition(event["model"]))).encode())
+        result = run_trial(trial, dataset(event["model"], event["run_id"]), load_definition(event["model"]))
+        work.write(name, json.dumps(result).encode())
         known = work.read(name)
-    result: dict[str, Any] = json.loads(known)
-    return result
+    answer: dict[str, Any] = json.loads(known)
+    return answer

@@ -9,7 +9,7 @@ from aws_cdk.aws_lambda import Code, LayerVersion, Runtime
 from constructs import Construct
 
 from infra.config import BUILD, REPOSITORY, Config
-from layers.build import build
+from layers.build import PACKAGE, build, build_package
 
 RUNTIME = Runtime.PYTHON_3_13
 BYTECODE = ["**/__pycache__", "**/*.pyc"]
@@ -40,7 +40,8 @@ class Layers(Construct):
 
     @cached_property
     def _package(self) -> LayerVersion:
-        return self._layer("Package", REPOSITORY / "layers" / "everloop")
+        bundled = self._config.dependencies == "bundled"
+        return self._layer("Package", build_package() if bundled else PACKAGE.parent)
 
     @cached_property
     def _definitions(self) -> LayerVersion:

@@ -1,9 +1,10 @@
-"""The training run as a state machine: prepare, try, fit, evaluate, register, promote, and always finish."""
+"""A training run as a state machine: begin, prepare, try and select, fit, evaluate, register, promote, always finish."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk.aws_iam import Policy, PolicyStatement
 from aws_cdk.aws_logs import LogGroup
 from aws_cdk.aws_stepfunctions import (
     Choice,
@@ -46,13 +47,14 @@ TASK_OVERHEAD_S = 30
 
 MAX_TRIALS_AT_ONCE = 4
 RUN_TIMEOUT = Duration.hours(24)
-"""200 trials, the most a definition may ask for, take 12.5 hours at 4 at once and 15 minutes each; and retries."""
+"""200 trials, the most a definition may ask for, take 12.5 hours at 4 at once and 15 minutes each, their best thirds
+again 6 at most; and retries."""
 
 RUN = {"model": JsonPath.string_at("$.model"), "run_id": JsonPath.string_at("$.run_id")}
 
 
 class TrainingWorkflow(Construct):
-    """Input `{model, run_id, as_of, reason, requested_by, reproduction}`; states hand on numbers, never rows."""
+    """Input `{model, run_id, as_of, reason, requested_by, reproduction, imported}`; states hand on numbers only."""
 
     def __init__(
         self,
@@ -60,9 +62,12 @@ class TrainingWorkflow(Construct):
         construct_id: str,
         *,
         config: Config,
+        begin_run: PythonFunction,
         prepare_dataset: PythonFunction,
         run_trial: PythonFunction,
+        select_trials: PythonFunction,
         fit_candidate: PythonFunction,
+        import_candidate: PythonFunction,
         evaluate_candidate: PythonFunction,
         register_version: PythonFunction,
         set_alias: PythonFunction,
@@ -74,18 +79,26 @@ class TrainingWorkflow(Construct):
         self._failed = failed
         self._on_failure = self._finish("failed", error_path="$.report_error").next(failed)
 
+        begin = self._step("BeginRun", begin_run, {**RUN, "execution": JsonPath.execution_id}, JsonPath.DISCARD)
         prepare = self._step("PrepareDataset", prepare_dataset, None, "$.dataset")
         trials = Map(
             self,
             "Trials",
-            items_path="$.dataset.trials",
+            items_path="$.dataset.search.trials",
             max_concurrency=MAX_TRIALS_AT_ONCE,
             item_selector={**RUN, "trial": JsonPath.object_at("$$.Map.Item.Value")},
             result_path="$.trials",
         )
         trials.item_processor(self._trial(run_trial))
         trials.add_catch(self._on_failure, errors=["States.ALL"], result_path="$.error")
+        select = self._step(
+            "SelectTrials",
+            select_trials,
+            {**RUN, "search": JsonPath.object_at("$.dataset.search"), "trials": JsonPath.list_at("$.trials")},
+            "$.dataset.search",
+        )
         fit = self._step("FitCandidate", fit_candidate, {**RUN, "trials": JsonPath.list_at("$.trials")}, "$.candidate")
+        adopt = self._step("ImportCandidate", import_candidate, RUN, "$.candidate")
         evaluate = self._step("EvaluateCandidate", evaluate_candidate, RUN, "$.evaluation")
         register = self._step("RegisterVersion", register_version, RUN, "$.registration")
         promote = self._step(
@@ -117,20 +130,25 @@ class TrainingWorkflow(Construct):
             .when(Condition.boolean_equals("$.evaluation.passed", True), register.next(promotion))
             .otherwise(self._finish("refused").next(done))
         )
-        is_asked_to_reproduce = Condition.and_(
-            Condition.is_present("$.reproduction"), Condition.is_not_null("$.reproduction")
-        )
         fit.next(
             Choice(self, "Reproduction?")
-            .when(is_asked_to_reproduce, self._finish("compared").next(done))
+            .when(_is_given("$.reproduction"), self._finish("compared").next(done))
             .otherwise(evaluate.next(gates))
+        )
+        adopt.next(evaluate)
+        begin.next(prepare)
+        prepare.next(Choice(self, "Import?").when(_is_given("$.imported"), adopt).otherwise(trials))
+        trials.next(
+            Choice(self, "LastRung?")
+            .when(Condition.boolean_equals("$.dataset.search.is_last", True), fit)
+            .otherwise(select.next(trials))
         )
         self.state_machine = StateMachine(
             self,
             "Workflow",
             comment="One training run",
             state_machine_type=StateMachineType.STANDARD,
-            definition_body=DefinitionBody.from_chainable(prepare.next(trials).next(fit)),
+            definition_body=DefinitionBody.from_chainable(begin),
             timeout=RUN_TIMEOUT,
             tracing_enabled=True,
             # Without execution data: an error's text may quote a cell, and the history keeps it anyway.
@@ -146,9 +164,12 @@ class TrainingWorkflow(Construct):
             reason="Neither X-Ray nor the log delivery API (CreateLogDelivery and its kin) knows resources.",
         )
         for function in (
+            begin_run,
             prepare_dataset,
             run_trial,
+            select_trials,
             fit_candidate,
+            import_candidate,
             evaluate_candidate,
             register_version,
             set_alias,
@@ -160,13 +181,31 @@ class TrainingWorkflow(Construct):
                 reason="The versions and aliases of the one function this step invokes.",
             )
 
-    def _trial(self, run_trial: PythonFunction) -> IChainable:
-        """A trial that fails is a result like any other: the best of the rest becomes the candidate."""
-        lost = Pass(
-            self,
-            "TrialFailed",
-            parameters={"trial": JsonPath.number_at("$.trial.trial"), "error": JsonPath.string_at("$.error.Error")},
+    def let_watch(self, function: PythonFunction) -> None:
+        """Allow a function to ask whether a run goes on.
+
+        NOTE: a policy of its own, since the workflow needs its functions before they can name it.
+        """
+        executions = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.state_machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
+        assert function.role
+        policy = Policy(
+            self,
+            "Watchers",
+            roles=[function.role],
+            statements=[PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])],
+        )
+        accept_wildcard(
+            policy, executions, reason="The executions of this one workflow, whose names Step Functions makes."
+        )
+
+    def _trial(self, run_trial: PythonFunction) -> IChainable:
+        """A trial that fails is a result like any other: the trial as it was planned, and its error."""
+        lost = Pass(self, "TrialFailed", input_path="$.error.Error", result_path="$.trial.error", output_path="$.trial")
         attempt = self._task("RunTrial", run_trial, None)
         attempt.add_catch(lost, errors=["States.ALL"], result_path="$.error")
         return attempt
@@ -216,3 +255,7 @@ class TrainingWorkflow(Construct):
             jitter_strategy=JitterType.FULL,
         )
         return task
+
+
+def _is_given(path: str) -> Condition:
+    return Condition.and_(Condition.is_present(path), Condition.is_not_null(path))

@@ -100,7 +100,7 @@ class MonitoringStack(Stack):
             serving.predict,
             slo_ms=min((each.serving.latency_slo_ms for each in config.definitions), default=100),
         )
-        self.alarms.on_wrong_history(*(each.name for each in config.definitions if each.history))
+        self.alarms.on_wrong_history(*(each.name for each in config.definitions if each.histories))
         Overview(
             self,
             "Overview",

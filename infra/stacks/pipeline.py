@@ -8,14 +8,17 @@ from aws_cdk.aws_events_targets import SfnStateMachine, SqsQueue
 from constructs import Construct
 
 from everloop.settings import (
+    BeginRunSettings,
     EvaluateCandidateSettings,
     FinishRunSettings,
     FitCandidateSettings,
+    ImportCandidateSettings,
     IngestUploadSettings,
     MaterializeHistorySettings,
     PrepareDatasetSettings,
     RegisterVersionSettings,
     RunTrialSettings,
+    SelectTrialsSettings,
     SetAliasSettings,
     ValidateBatchSettings,
 )
@@ -141,18 +144,36 @@ class PipelineStack(Stack):
             ],
         )
 
+        self.begin_run = PythonFunction(
+            self,
+            "BeginRun",
+            config=config,
+            stage="training",
+            module="begin_run",
+            settings=BeginRunSettings(models_bucket=models.bucket_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=60,
+            access=[
+                read_objects(models, "*/training.json", "*/reports/*"),
+                write_objects(models, "*/training.json"),
+                list_keys(models),
+            ],
+        )
         self.prepare_dataset = PythonFunction(
             self,
             "PrepareDataset",
             config=config,
             stage="training",
             module="prepare_dataset",
-            settings=PrepareDatasetSettings(lake_bucket=lake.bucket_name),
+            settings=PrepareDatasetSettings(landing_bucket=landing.bucket_name, lake_bucket=lake.bucket_name),
             layers=layers.data,
             memory_size_mib=3008,
             timeout_s=900,
             scratch_mib=SCRATCH_MIB,
             access=[
+                read_objects(landing, "imports/*.reference"),
+                list_keys(landing),
                 read_objects(lake, "batches/*", "reports/*", "datasets/*", "profiles/*/centres/*", "work/*"),
                 write_objects(lake, "datasets/*", "profiles/*/centres/*", "work/*"),
                 list_keys(lake),
@@ -170,6 +191,18 @@ class PipelineStack(Stack):
             timeout_s=900,
             access=[read_objects(lake, "work/*"), write_objects(lake, "work/*"), list_keys(lake)],
         )
+        self.select_trials = PythonFunction(
+            self,
+            "SelectTrials",
+            config=config,
+            stage="training",
+            module="select_trials",
+            settings=SelectTrialsSettings(lake_bucket=lake.bucket_name),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=60,
+            access=[read_objects(lake, "work/*"), write_objects(lake, "work/*"), list_keys(lake)],
+        )
         self.fit_candidate = PythonFunction(
             self,
             "FitCandidate",
@@ -181,6 +214,24 @@ class PipelineStack(Stack):
             memory_size_mib=3008,
             timeout_s=900,
             access=[read_objects(lake, "work/*"), write_objects(lake, "work/*"), list_keys(lake)],
+        )
+        self.import_candidate = PythonFunction(
+            self,
+            "ImportCandidate",
+            config=config,
+            stage="training",
+            module="import_candidate",
+            settings=ImportCandidateSettings(landing_bucket=landing.bucket_name, lake_bucket=lake.bucket_name),
+            layers=layers.training,
+            memory_size_mib=3008,
+            timeout_s=900,
+            access=[
+                read_objects(landing, "imports/*.onnx"),
+                list_keys(landing),
+                read_objects(lake, "work/*"),
+                write_objects(lake, "work/*"),
+                list_keys(lake),
+            ],
         )
         self.evaluate_candidate = PythonFunction(
             self,
@@ -260,14 +311,18 @@ class PipelineStack(Stack):
             self,
             "Training",
             config=config,
+            begin_run=self.begin_run,
             prepare_dataset=self.prepare_dataset,
             run_trial=self.run_trial,
+            select_trials=self.select_trials,
             fit_candidate=self.fit_candidate,
+            import_candidate=self.import_candidate,
             evaluate_candidate=self.evaluate_candidate,
             register_version=self.register_version,
             set_alias=self.set_alias,
             finish_run=self.finish_run,
         )
+        self.training.let_watch(self.begin_run)
 
         self.lost_requests = DeadLetterQueue(self, "TrainingRequestsDeadLetters", config=config)
         Rule(
@@ -291,9 +346,12 @@ class PipelineStack(Stack):
             self.ingest_upload,
             self.validate_batch,
             self.materialize_history,
+            self.begin_run,
             self.prepare_dataset,
             self.run_trial,
+            self.select_trials,
             self.fit_candidate,
+            self.import_candidate,
             self.evaluate_candidate,
             self.register_version,
             self.set_alias,

@@ -139,6 +139,7 @@ class ServingStack(Stack):
             "GET /models/{model}/versions",
             "GET /models/{model}/versions/{version}",
             "GET /models/{model}/versions/{version}/card",
+            "GET /models/{model}/versions/{version}/plots/{plot}",
             "GET /models/{model}/datasets",
             "GET /models/{model}/datasets/{version}",
             "GET /models/{model}/datasets/{version}/diff/{other}",
@@ -151,6 +152,7 @@ class ServingStack(Stack):
             self.operate_models,
             "POST /models/{model}/trainings",
             "POST /models/{model}/versions/{version}/reproductions",
+            "POST /models/{model}/imports",
             "POST /models/{model}/promote",
             "POST /models/{model}/rollback",
         )

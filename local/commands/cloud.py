@@ -73,9 +73,16 @@ def down(as_json: AsJson = False) -> None:
         stderr.print("[yellow]warning:[/] it did not obey in time and was killed: its latest state may be lost")
 
 
-def status(as_json: AsJson = False) -> None:
+def status(
+    key: Annotated[bool, typer.Option("--key", help="Print the API key, and nothing else.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Say where commands go and what is deployed there."""
     target = Target.current()
+    if key:
+        secret = target.api_key()
+        print_json({"api_key": secret}) if as_json else stdout.print(secret, markup=False)
+        return
     outputs = target.outputs()
     report: dict[str, Any] = {
         "target": target.kind,
@@ -88,5 +95,6 @@ def status(as_json: AsJson = False) -> None:
         return
     place = f"local cloud, pid {target.cloud.pid}, since {target.cloud.started_at}" if target.cloud else "AWS"
     stdout.print(f"target   {place}\nAPI      [bold]{report['api_url']}[/]")
+    stdout.print("key      `everloop status --key` prints it, for the header x-api-key")
     for name, value in sorted(outputs.items()):
         stdout.print(f"  {name:<32}{value}", markup=False)

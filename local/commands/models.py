@@ -1,5 +1,6 @@
 """Models and their versions: check, train, reproduce, models, versions, card, promote, rollback, history, monitor."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,9 @@ from local.console import AsJson, Name, announced, moment, print_json, print_tab
 from local.loop import Loop
 from local.target import Target
 from local.watch import RunWatch
+
+SHOWN_COLUMNS = 3
+"""Of those that drifted: more make a table that nobody can read, and --json has all."""
 
 Watch = Annotated[bool, typer.Option("--watch", help="Tell each step and each trial when it is done.")]
 
@@ -51,7 +55,7 @@ def train(
 ) -> None:
     """Train a candidate, judge it, and promote it if it passes its gates."""
     loop = Loop(announced(Target.current()))
-    report = _ended(loop, name, loop.train(name, reason=reason, as_of=as_of), watch=watch, as_json=as_json)
+    report = wait_and_print(loop, name, loop.train(name, reason=reason, as_of=as_of), watch=watch, as_json=as_json)
     if report["status"] == "failed":
         raise typer.Exit(1)
 
@@ -64,12 +68,12 @@ def reproduce(
 ) -> None:
     """Train a version again from its dataset and compare the bytes; nothing is registered or promoted."""
     loop = Loop(announced(Target.current()))
-    report = _ended(loop, name, loop.reproduce(name, version), watch=watch, as_json=as_json)
+    report = wait_and_print(loop, name, loop.reproduce(name, version), watch=watch, as_json=as_json)
     if report["status"] != "reproduced":
         raise typer.Exit(1)
 
 
-def _ended(loop: Loop, name: str, run_id: str, *, watch: bool, as_json: bool) -> dict[str, Any]:
+def wait_and_print(loop: Loop, name: str, run_id: str, *, watch: bool, as_json: bool) -> dict[str, Any]:
     """The report of the run, printed."""
     with stderr.status(f"run {run_id} …"):
         report = _watched(loop, name, run_id) if watch else loop.wait_for_run(name, run_id)
@@ -122,11 +126,25 @@ def versions(name: Name, as_json: AsJson = False) -> None:
     )
 
 
-def card(name: Name, version: Annotated[int, typer.Argument(help="A version number.")]) -> None:
+def card(
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="A version number; the champion's if left out.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write card.md and its plots into this folder instead.")] = None,
+) -> None:
     """Show the model card of a version."""
     from rich.markdown import Markdown
 
-    text = Loop(Target.current()).card(name, version)
+    loop = Loop(Target.current())
+    number = loop.champion(name) if version is None else version
+    text = loop.card(name, number)
+    if save:
+        files = {"card.md": text, **loop.plots(name, number)}
+        save.mkdir(parents=True, exist_ok=True)
+        for file, body in files.items():
+            (save / file).write_text(body, "utf-8")
+        plots = ", ".join(file for file in files if file != "card.md") or "no plot"
+        stdout.print(f"card of version {number} and {plots} written to {save / 'card.md'}", markup=False)
+        return
     stdout.print(Markdown(text) if stdout.is_terminal else text, markup=False)
 
 
@@ -206,8 +224,8 @@ def monitor(
                 c["outcomes"],
                 f"{c['performance']['metric']} {c['performance']['value']:.4f}" if c["performance"] else None,
                 c["verdict"],
-                ", ".join(column["column"] for column in c["columns"] if column["drifted"]) or None,
-                _history_skew(c["history_skew"]),
+                _drifted(c["columns"]),
+                _history_skew(c),
                 c["retraining"] or c["held_back"],
             )
             for c in found
@@ -216,13 +234,26 @@ def monitor(
     )
 
 
-def _history_skew(skew: dict[str, Any] | None) -> str | None:
+def _history_skew(check: dict[str, Any]) -> str | None:
     """How many of the predictions looked at had other history than training rows of their moments."""
+    skew = check["history_skew"]
     if skew is None:
-        return None
+        return "not checked, see --json" if check["history_problem"] else None
     if not skew["different"]:
         return f"as in training ({skew['rows']:,})"
-    return f"{skew['different']:,} of {skew['rows']:,} DIFFER: {', '.join(skew['columns'])}"
+    worst = sorted(skew["columns"], key=lambda column: -skew["columns"][column])
+    return f"{skew['different']:,} of {skew['rows']:,} DIFFER: {_first(worst)}"
+
+
+def _drifted(columns: list[dict[str, Any]]) -> str | None:
+    """Those that moved most, by the population stability index."""
+    moved = sorted((column for column in columns if column["drifted"]), key=lambda column: -column["psi"])
+    return _first([column["column"] for column in moved]) or None
+
+
+def _first(names: list[str]) -> str:
+    more = len(names) - SHOWN_COLUMNS
+    return ", ".join(names[:SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _who_was_champion(found: dict[str, Any]) -> str:

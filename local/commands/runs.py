@@ -24,7 +24,7 @@ def runs(
         _print_list(shown)
     else:
         print_run(shown)
-        _print_trials(shown)
+        print_trials(shown)
 
 
 def _whole_id(loop: Loop, name: str, beginning: str) -> str:
@@ -36,6 +36,8 @@ def _whole_id(loop: Loop, name: str, beginning: str) -> str:
 
 
 def _print_list(listed: list[dict[str, Any]]) -> None:
+    names = {run["metric"] for run in listed if run["metric"]}
+    one = next(iter(names)) if len(names) == 1 else None  # then it is named once
     print_table(
         [
             "run",
@@ -44,7 +46,7 @@ def _print_list(listed: list[dict[str, Any]]) -> None:
             "dataset",
             "algorithm",
             "parameters",
-            "metric",
+            one or "metric",
             "champion",
             "refused by",
             "led to",
@@ -58,7 +60,7 @@ def _print_list(listed: list[dict[str, Any]]) -> None:
                 run["dataset_version"],
                 run["algorithm"],
                 _parameters(run["parameters"]),
-                _metric(run),
+                _metric(run, named=one is None),
                 _champion(run),
                 ", ".join(run["gates_failed"]) or None,
                 _outcome(run),
@@ -85,17 +87,21 @@ def print_run(report: dict[str, Any]) -> None:
         stdout.print(f"  {report['reason']}", markup=False)
 
 
-def _print_trials(report: dict[str, Any]) -> None:
+def print_trials(report: dict[str, Any]) -> None:
     stdout.print(f"  asked for by {report['requested_by']}: {report['asked_because']}", markup=False)
     stdout.print(f"  dataset {report['dataset_version'] or '–'}, as of {report['as_of']}", markup=False)
+    for note in report["notes"]:
+        stdout.print(f"  {note}", markup=False)
     if judged := _metric(report):
-        stdout.print(f"  judged by {judged}, the champion's {_champion(report) or '–'}")
+        stdout.print(f"  judged by {judged}; the champion's {_champion(report) or '–'}")
+    if len(rungs := report["rungs"]) > 1:
+        stdout.print(f"  judged in {len(rungs)} rungs, on {', '.join(f'{rows:,}' for rows in rungs)} training rows")
     print_table(
         ["trial", "", "algorithm", "parameters", report["metric"] or "value", "s", "lost by"],
         [
             (
                 str(trial["trial"]),
-                "chosen" if trial["trial"] == report["chosen_trial"] else "",
+                _fate(trial, report),
                 trial["algorithm"],
                 _parameters(trial["parameters"]),
                 trial["value"],
@@ -107,17 +113,26 @@ def _print_trials(report: dict[str, Any]) -> None:
     )
 
 
+def _fate(trial: dict[str, Any], report: dict[str, Any]) -> str:
+    if trial["trial"] == report["chosen_trial"]:
+        return "chosen"
+    rungs = len(report["rungs"])
+    is_dropped = trial["rung"] is not None and trial["rung"] + 1 < rungs
+    return f"dropped after rung {trial['rung'] + 1} of {rungs}" if is_dropped else ""
+
+
 def _parameters(parameters: dict[str, Any]) -> str | None:
     return ", ".join(f"{name}={value}" for name, value in parameters.items()) or None
 
 
-def _metric(run: dict[str, Any]) -> str | None:
+def _metric(run: dict[str, Any], *, named: bool = True) -> str | None:
     """`roc_auc 0.8123 (0.7900 to 0.8300)`; the interval of the holdout's rows at 95 %."""
     name = run["metric"]
     if name is None:
         return None
     bounds = run["intervals"].get(name)
-    return f"{name} {run['metrics'][name]:.4f}" + (f" ({bounds['low']:.4f} to {bounds['high']:.4f})" if bounds else "")
+    value = f"{name} {run['metrics'][name]:.4f}" if named else f"{run['metrics'][name]:.4f}"
+    return value + (f" ({bounds['low']:.4f} to {bounds['high']:.4f})" if bounds else "")
 
 
 def _champion(run: dict[str, Any]) -> str | None:

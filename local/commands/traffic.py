@@ -26,7 +26,15 @@ def predict(
         print_json(answer)
         return
     predictions = answer["predictions"]
-    print_table(list(predictions[0]), [list(prediction.values()) for prediction in predictions], ids=["prediction_id"])
+    shown = [[_shown(value) for value in prediction.values()] for prediction in predictions]
+    print_table(list(predictions[0]), shown, ids=["prediction_id"])
+
+
+def _shown(value: Any) -> Any:
+    """Of a recommendation, the items alone: `--json` has their scores."""
+    if isinstance(value, list):
+        return ", ".join(str(each["item"]) if isinstance(each, dict) else str(each) for each in value)
+    return value
 
 
 def outcome(
@@ -69,9 +77,9 @@ def _json_file(path: Path) -> Any:
 
 
 def _value(text: str) -> Any:
-    """`1`, `2.5`, `true` are what they look like; anything else is text."""
+    """`1`, `2.5`, `true` are what they look like, `"1"` and anything else is text."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+    return value if isinstance(value, bool | int | float | str) else text

@@ -13,7 +13,10 @@ HANDLERS = sorted((REPOSITORY / "functions").rglob("*.py"))
 LONGEST_BODY = 30
 ONE_SENTENCE = re.compile(r"[A-Z][^\n.!?]*\.")
 ALLOWED_AT_MODULE_LEVEL = (ast.Expr, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Assign, ast.AnnAssign)
-ADAPTERS_WITH_A_CLIENT = frozenset({"DynamoDbTable", "EventBridgeBus", "S3ObjectStore", "SqsQueue"})
+ADAPTERS_WITH_A_CLIENT = frozenset(
+    {"DynamoDbTable", "EventBridgeBus", "HurriedItems", "HurriedObjects", "HurriedQueue", "S3ObjectStore"}
+    | {"StepFunctionsExecutions"}
+)
 
 pytestmark = pytest.mark.parametrize("path", HANDLERS, ids=lambda path: str(path.stem))
 

@@ -19,12 +19,14 @@ ATTEMPTS = 3
 
 HEAVY = frozenset({"duckdb", "onnx", "pandas", "scipy", "skl2onnx", "sklearn", "sqlglot"})
 ANY_RUNTIME = HEAVY | {"onnxruntime"}
+BOTO = frozenset({"boto3"})
+"""Which takes longer than all the rest of a cold start."""
 LEARNING = frozenset({"onnxruntime", "scipy", "skl2onnx", "sklearn"})
 DATABASE = frozenset({"duckdb", "sqlglot"})
 """pandas is not listed: scikit-learn imports it where it finds it, and its layer has none."""
 BUDGETS = {
-    "predict": HEAVY,
-    "record_outcome": ANY_RUNTIME,
+    "predict": HEAVY | BOTO,
+    "record_outcome": ANY_RUNTIME | BOTO,
     "record_events": ANY_RUNTIME,
     "read_models": ANY_RUNTIME,
     "operate_models": ANY_RUNTIME,
@@ -36,9 +38,12 @@ BUDGETS = {
     "materialize_history": LEARNING,
     "log_predictions": LEARNING,
     "check_model": LEARNING,
+    "begin_run": ANY_RUNTIME,
     "prepare_dataset": LEARNING,
     "run_trial": DATABASE,
+    "select_trials": ANY_RUNTIME,
     "fit_candidate": DATABASE,
+    "import_candidate": DATABASE,
     "evaluate_candidate": DATABASE,
 }
 """What a handler must not load; a new handler has to say so here."""

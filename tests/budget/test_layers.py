@@ -10,13 +10,13 @@ from uv import find_uv_bin
 
 from infra.config import REPOSITORY
 from infra.constructs.layers import stage_definitions
-from layers.build import LAYERS, PLATFORMS, build, export, find_python, requirements, size_bytes
+from layers.build import LAYERS, PLATFORMS, build, build_package, export, find_python, requirements, size_bytes
 from tests.infra.templates import MODELS_DIR, synthesize
 
 LIMIT_BYTES = 262_144_000
 """Unzipped function and layers together: Lambda quotas, 'Deployment package size'."""
 
-HEADROOM_BYTES = 2 * 2**20
+HEADROOM_BYTES = 3 * 2**20
 """For the package, the definitions and the handler, which grow with every commit."""
 
 PYTHON = find_python()
@@ -93,13 +93,9 @@ def test_requirements_name_no_registry_and_nothing_that_must_stay_out() -> None:
 @pytest.mark.parametrize("architecture", PLATFORMS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_function_and_layers_fit_into_lambda(name: str, architecture: str) -> None:
-    code = [
-        *(REPOSITORY / "layers" / "everloop").rglob("*.py"),
-        *(REPOSITORY / "models").glob("*.toml"),
-        *(REPOSITORY / "functions").rglob("*.py"),
-    ]
+    code = [*(REPOSITORY / "models").glob("*.toml"), *(REPOSITORY / "functions").rglob("*.py")]
     ours = sum(path.stat().st_size for path in code)
-    assert ours < HEADROOM_BYTES
+    assert ours + size_bytes(build_package()) < HEADROOM_BYTES
     assert size_bytes(build(name, architecture)) + HEADROOM_BYTES <= LIMIT_BYTES
 
 
@@ -113,7 +109,7 @@ def test_every_handler_imports_with_nothing_but_its_layers(handler: Path, lambda
     run_isolated(
         f"import {handler.stem}; assert callable({handler.stem}.lambda_handler)",
         handler.parent,
-        REPOSITORY / "layers" / "everloop" / "python",
+        build_package() / "python",
         stage_definitions(REPOSITORY / MODELS_DIR) / "python",
         build(third_party_layer(handler.stem), "x86_64") / "python",
         lambda_runtime,
@@ -132,8 +128,10 @@ def test_a_model_converted_on_the_training_layer_answers_on_the_serving_layer(tm
 @pytest.mark.slow
 @pytest.mark.network
 @needs_lambda_python
-def test_bytecode_of_the_serving_layer_is_valid_after_a_zip_reset_its_times(tmp_path: Path) -> None:
-    package = build("serving", "x86_64") / "python"
-    [compiled] = package.glob("pydantic/__pycache__/main.*.pyc")
-    assert compiled.name == "main.cpython-313.pyc"
+@pytest.mark.parametrize("module", ["pydantic/main", "everloop/scorer"])
+def test_bytecode_of_what_serves_is_valid_after_a_zip_reset_its_times(module: str) -> None:
+    layer = build("serving", "x86_64") if module.startswith("pydantic") else build_package()
+    folder, name = module.split("/")
+    [compiled] = (layer / "python" / folder / "__pycache__").glob(f"{name}.*.pyc")
+    assert compiled.name == f"{name}.cpython-313.pyc"
     assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 1  # PEP 552: hash-based, not checked

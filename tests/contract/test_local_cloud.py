@@ -191,6 +191,22 @@ def test_nothing_of_the_host_s_account_is_visible_in_a_function(running: Running
     assert environment["POWERTOOLS_TRACE_DISABLED"] == "1"
 
 
+def test_a_large_file_is_downloaded_as_it_was_uploaded_by_its_version_too(running: Running, tmp_path: Path) -> None:
+    """In parts, as boto3 does it."""
+    client = running.target.client("s3")
+    client.create_bucket(Bucket="large")
+    client.put_bucket_versioning(Bucket="large", VersioningConfiguration={"Status": "Enabled"})
+    body = bytes(range(256)) * 70_000
+    (tmp_path / "up").write_bytes(body)
+    client.upload_file(str(tmp_path / "up"), "large", "file")
+    version = client.head_object(Bucket="large", Key="file")["VersionId"]
+    for extra in ({}, {"VersionId": version}):
+        client.download_file("large", "file", str(tmp_path / "down"), ExtraArgs=extra)
+        assert (tmp_path / "down").read_bytes() == body
+    part = client.get_object(Bucket="large", Key="file", VersionId=version, Range="bytes=-3")
+    assert (part["Body"].read(), part["ContentRange"]) == (b"\xfd\xfe\xff", "bytes 17919997-17919999/17920000")
+
+
 def test_a_stack_imports_what_another_exports(running: Running) -> None:
     environment = running.call("describe")[0]["environment"]
     assert environment["LAKE"] == running.target.output("LakeBucketName")

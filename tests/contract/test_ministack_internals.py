@@ -10,7 +10,7 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
 from ministack.core.persistence import save_all
-from ministack.services import cloudwatch, eventbridge, lambda_svc, scheduler, sqs
+from ministack.services import cloudwatch, eventbridge, lambda_svc, s3, scheduler, sqs
 
 SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_runtime._worker_class_for: ("config",),
@@ -26,6 +26,8 @@ SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_svc._docker_extracted_dir: ("blob", "kind"),
     eventbridge._invoke_target: ("target", "event", "rule", "view"),
     sqs.load_persisted_state: ("data",),
+    s3._get_object: ("bucket_name", "key", "headers", "query_params"),
+    s3._parse_range: ("range_header", "total"),
     cloudwatch.record_metric: ("namespace", "metric_name", "value", "unit", "dimensions"),
     ProvidedWorker.__init__: ("self", "func_name", "config", "code_zip"),
     ProvidedWorker._spawn: ("self", "init_timeout"),

@@ -20,7 +20,9 @@ MODELS = MappingProxyType(
         "pump-filed": {},
         "pump-mended": {"maximum = 1000 }": "maximum = 100 }"},
         "pump-asked": {},
+        "pump-killed": {},
         "pump-remembered": WITH_HISTORY,
+        "pump-imported": {"minimum = {": "must_beat_champion = false\nminimum = {"},
         "pump-watched": {'every = "1 day"': 'every = "1 minute"'},
     }
 )

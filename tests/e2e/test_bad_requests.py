@@ -129,6 +129,7 @@ def test_an_unknown_route_and_an_unsigned_request_are_told_alike(
         ("GET", "/models/pomp", None, 404, "no model is called 'pomp'"),
         ("GET", f"/models/{MODEL}/versions/9", None, 404, "has no version 9"),
         ("GET", f"/models/{MODEL}/versions/9/card", None, 404, "has no version 9"),
+        ("GET", f"/models/{MODEL}/versions/9/plots/roc.svg", None, 404, "has no version 9"),
         ("GET", f"/models/{MODEL}/runs/none", None, 404, "has not ended, or never began"),
         ("POST", "/models/pomp/trainings", b"{}", 404, "no model is called 'pomp'"),
         ("POST", f"/models/{MODEL}/trainings", b'{"as_of": "soon"}', 400, "as_of: expected a timestamp"),

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -108,6 +109,23 @@ def test_what_is_there_is_shown_as_text_and_as_json(run: Callable[..., Any], arg
         json.loads(run(*arguments, "--json").stdout)
 
 
+def test_the_card_is_saved_with_the_plots_that_it_shows(run: Callable[..., Any], tmp_path: Path) -> None:
+    shown = run("card", MODEL, "--save", str(tmp_path / "papers"))
+    assert shown.exit_code == 0, shown.output
+    assert "card of version 1 and importance.svg" in shown.stdout
+    card = (tmp_path / "papers" / "card.md").read_text("utf-8")
+    linked = re.findall(r"!\[.+\]\((.+)\)", card)
+    assert sorted(linked) == sorted(path.name for path in (tmp_path / "papers").glob("*.svg"))
+    assert all((tmp_path / "papers" / name).read_text("utf-8").startswith("<svg") for name in linked)
+
+
+def test_the_key_is_printed_when_it_is_asked_for(run: Callable[..., Any]) -> None:
+    key = json.loads(run("status", "--key", "--json").stdout)["api_key"]
+    assert run("status", "--key").stdout == f"{key}\n"
+    for arguments in (["status"], ["status", "--json"]):
+        assert key not in run(*arguments).stdout
+
+
 def test_quarantined_rows_of_a_batch_are_shown_with_their_reasons(run: Callable[..., Any]) -> None:
     [problem] = json.loads(run("quarantine", MODEL, "--json").stdout)["problems"]
     shown = json.loads(run("quarantine", MODEL, problem["batch_id"], "--json").stdout)
@@ -170,7 +188,7 @@ def test_who_was_champion_at_a_moment_is_told(run: Callable[..., Any]) -> None:
 def test_a_training_is_told_while_it_goes_on(run: Callable[..., Any]) -> None:
     shown = run("train", MODEL, "--watch", "--json")
     assert json.loads(shown.stdout)["status"] == "refused", "the same rows again"
-    assert shown.stderr.index("dataset prepared") < shown.stderr.index("trial 1 of") < shown.stderr.index("judged")
+    assert shown.stderr.index("dataset prepared") < shown.stderr.index(" 1 of ") < shown.stderr.index("judged")
 
 
 def test_a_version_is_made_again_to_the_byte(run: Callable[..., Any]) -> None:

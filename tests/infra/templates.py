@@ -45,11 +45,17 @@ class Assembly:
             for statement in policy["PolicyDocument"]["Statement"]
         ]
 
+    def may_read(self, module: str, bucket: str, key: str) -> bool:
+        return self._may("s3:GetObject", module, bucket, key)
+
     def may_write(self, module: str, bucket: str, key: str) -> bool:
+        return self._may("s3:PutObject", module, bucket, key)
+
+    def _may(self, action: str, module: str, bucket: str, key: str) -> bool:
         return any(
             fnmatchcase(key, pattern)
             for statement in self.statements(module)
-            if "s3:PutObject" in as_list(statement["Action"])
+            if action in as_list(statement["Action"])
             for pattern in (key_pattern(bucket, resource) for resource in as_list(statement["Resource"]))
             if pattern
         )

@@ -11,7 +11,16 @@ STAGES = {
     "ingestion": {"ingest_upload", "record_events"},
     "validation": {"validate_batch"},
     "materialization": {"materialize_history"},
-    "training": {"prepare_dataset", "run_trial", "fit_candidate", "evaluate_candidate", "finish_run"},
+    "training": {
+        "begin_run",
+        "prepare_dataset",
+        "run_trial",
+        "select_trials",
+        "fit_candidate",
+        "import_candidate",
+        "evaluate_candidate",
+        "finish_run",
+    },
     "registry": {"register_version", "set_alias", "read_models", "operate_models"},
     "inference": {"predict", "record_outcome"},
     "monitoring": {"log_predictions", "check_model"},
@@ -82,6 +91,14 @@ def test_events_are_added_to_the_uploads_by_one_function_under_names_of_their_ow
 ) -> None:
     may = assembly.may_write(module, "Landing", "uploads/any-model/events-0195510a.jsonl")
     assert may is (module == "record_events")
+
+
+def test_what_is_imported_is_read_by_one_function_for_each_kind_of_file(assembly: Assembly) -> None:
+    readers = {
+        kind: {module for module in MODULES if assembly.may_read(module, "Landing", f"imports/any-model/1f.{kind}")}
+        for kind in ("onnx", "reference")
+    }
+    assert readers == {"onnx": {"import_candidate"}, "reference": {"prepare_dataset"}}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -18,6 +18,7 @@ OPERATORS = {
     ("GET", "/models/{model}/versions"),
     ("GET", "/models/{model}/versions/{version}"),
     ("GET", "/models/{model}/versions/{version}/card"),
+    ("GET", "/models/{model}/versions/{version}/plots/{plot}"),
     ("GET", "/models/{model}/datasets"),
     ("GET", "/models/{model}/datasets/{version}"),
     ("GET", "/models/{model}/datasets/{version}/diff/{other}"),
@@ -27,6 +28,7 @@ OPERATORS = {
     ("GET", "/models/{model}/runs/{run_id}"),
     ("POST", "/models/{model}/trainings"),
     ("POST", "/models/{model}/versions/{version}/reproductions"),
+    ("POST", "/models/{model}/imports"),
     ("POST", "/models/{model}/promote"),
     ("POST", "/models/{model}/rollback"),
 }

@@ -6,7 +6,8 @@ from uuid import RFC_4122, UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everloop.ids import new_id
+from everloop import __version__
+from everloop.ids import code_version, new_id
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, 589_000, UTC)
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC))
@@ -40,3 +41,9 @@ def test_no_random_bit_is_lost(first: int, second: int) -> None:
 
 def test_ids_of_one_moment_differ() -> None:
     assert len({new_id(NOW) for _ in range(10_000)}) == 10_000
+
+
+def test_the_version_of_the_code_is_the_release_and_a_digest() -> None:
+    release, _, digest = code_version().partition("+")
+    assert (release, len(digest)) == (__version__, 12)
+    assert int(digest, 16)

@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 
+from everloop.contracts.batches import batch_key
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.profile import Profile, centres_of
 from everloop.registry.promotion import promote
 from functions.monitoring import check_model, log_predictions
-from tests.plant import MODEL, Plant
+from tests.plant import LAKE, MODEL, Plant
 from tests.samples import MODELS, NOW, event, version_files
 
 CHECK = event("monitoring/check_model.json")
@@ -208,6 +211,32 @@ def test_a_changed_definition_does_not_stop_the_checks_of_the_old_champion(
     changed.write_text(toml[: toml.index("[features]")] + toml[toml.index("[training]") :], "utf-8")
     deploy_models(changed)
     assert [column["column"] for column in check()["columns"]] == compared
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [(0, "healthy"), (60, "drifting")])
+def test_drift_and_performance_are_judged_where_the_history_cannot_be(
+    serving: Plant, deploy_models: Callable[..., None], tmp_path: Path, moved: float, verdict: str
+) -> None:
+    toml = (MODELS / "pump-failure.toml").read_text("utf-8")
+    changed = tmp_path / "pump-failure.toml"
+    changed.write_text(f"{toml}\n[history]\nbefore = {{ value = 'count()', by = 'pump', over = '1 day' }}\n", "utf-8")
+    deploy_models(changed)
+    _, records = predictions(usual() + moved)
+    carried = [
+        replace(record, inputs=record.inputs | {"measured_at": CHECKED_AT.timestamp() - 60, "pump": "P-1", "before": 0})
+        for record in records
+    ]
+    body = PredictionsMessage(model=MODEL, records=tuple(carried)).model_dump_json()
+    log(body, outcomes(records, [float(record.score >= 0.5) for record in records]))
+    serving.accept_batch(tmp_path, rows=300, until=CHECKED_AT)
+    found = check()
+    assert (found["history_skew"]["rows"], found["history_problem"]) == (400, None)
+
+    boto3.client("s3").put_object(Bucket=LAKE, Key=batch_key(MODEL, "batch-1"), Body=b"no Parquet")
+    found = check(scheduled_time=(CHECKED_AT + timedelta(seconds=1)).isoformat())
+    assert found["history_skew"] is None
+    assert found["history_problem"].startswith("batch 'batch-1': expected accepted rows with sha256")
+    assert (found["verdict"], found["performance"]["value"]) == (verdict, 1.0)
 
 
 @pytest.mark.parametrize("moment", ["2026-03-21T10:00:00+01:00", "2026-03-20T23:00:00-10:00"])

@@ -58,6 +58,7 @@ def test_every_read_route_answers(plant: Plant) -> None:
     assert read("read_versions")[1]["versions"][0]["metrics"] == {"roc_auc": 0.8}
     assert read("read_version")[1]["lineage"] == {"run_id": "run-1"}
     assert read("read_card") == (200, "# Card of run-1")
+    assert read("read_plot") == (200, "<svg><title>run-1</title></svg>")
     assert read("read_history")[1]["history"][0]["reason"] == "looks good"
     assert read("read_champion_at")[1]["champion"] is None, "at that moment, before the promotion"
     assert read("read_monitoring")[1] == {"model": MODEL, "checks": []}
@@ -68,7 +69,18 @@ def test_every_read_route_answers(plant: Plant) -> None:
     assert (plan["known_at"], plan["exists"], plan["manifest"]["batches"]) == ("2026-03-14T09:30:00+00:00", False, [])
 
 
-@pytest.mark.parametrize("sample", ["read_version", "read_card", "read_run", "read_dataset", "read_dataset_diff"])
+def test_a_browser_may_keep_a_plot_and_runs_nothing_in_it(plant: Plant) -> None:
+    register(plant.registry, MODEL, "run-1")
+    headers = read_models.lambda_handler(event("registry/read_plot.json"), None)["headers"]
+    assert headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "immutable" in headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "sample", ["read_version", "read_card", "read_plot", "read_run", "read_dataset", "read_dataset_diff"]
+)
 def test_what_does_not_exist_is_a_404(plant: Plant, sample: str) -> None:
     status, body = read(sample)
     assert (status, body["title"]) == (404, "Not found")
@@ -85,6 +97,7 @@ SAMPLES = (
     "read_versions",
     "read_version",
     "read_card",
+    "read_plot",
     "read_datasets",
     "read_planned_dataset",
     "read_dataset",
@@ -96,6 +109,7 @@ SAMPLES = (
     "read_run",
     "request_training",
     "request_reproduction",
+    "request_import",
     "promote",
     "roll_back",
 )
@@ -108,6 +122,18 @@ def test_a_training_can_be_asked_for(plant: Plant) -> None:
     assert told["type"] == "training.requested"
     assert TrainingRequest.model_validate(told["data"]) == TrainingRequest.model_validate(body)
     assert (body["reason"], body["requested_by"]) == ("new sensors", "arn:aws:iam::123456789012:user/ann")
+
+
+def test_an_import_can_be_asked_for(plant: Plant) -> None:
+    status, body = operate("request_import")
+    assert status == 202
+    (told,) = plant.events()
+    assert told["type"] == "training.requested"
+    asked = TrainingRequest.model_validate(told["data"])
+    assert asked == TrainingRequest.model_validate(body)
+    assert asked.imported
+    assert (asked.imported.inputs, asked.imported.answer) == (("pressure", "starts", "hour"), "logit")
+    assert asked.reason == "pump-failure.onnx was imported by an operator"
 
 
 def test_an_operator_promotes_and_rolls_back(plant: Plant) -> None:
@@ -133,6 +159,8 @@ def test_an_operator_promotes_and_rolls_back(plant: Plant) -> None:
         ("roll_back", '{"reason": 7}', 400),
         ("roll_back", None, 409),
         ("request_reproduction", None, 404),
+        ("request_import", None, 400),
+        ("request_import", '{"sha256": "1f"}', 400),
     ],
 )
 def test_a_wrong_request_is_refused_and_nothing_happens(

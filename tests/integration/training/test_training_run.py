@@ -8,12 +8,21 @@ import boto3
 import pytest
 
 from everloop.contracts.registry import RunReport
-from everloop.errors import IntegrityError, NotReproducibleError, TooFewRowsError
+from everloop.errors import IntegrityError, NotReproducibleError, TooFewRowsError, TrainingInProgressError
 from everloop.inference.rows import to_columns
 from everloop.scorer import Scorer
 from everloop.stores.work import WorkStore
+from everloop.training import halving
 from functions.registry import operate_models, read_models, register_version, set_alias
-from functions.training import evaluate_candidate, finish_run, fit_candidate, prepare_dataset, run_trial
+from functions.training import (
+    begin_run,
+    evaluate_candidate,
+    finish_run,
+    fit_candidate,
+    prepare_dataset,
+    run_trial,
+    select_trials,
+)
 from tests.plant import MODEL, Plant
 from tests.samples import event, pump_failure, pump_row
 
@@ -40,7 +49,7 @@ def prepared(plant: Plant, tmp_path: Path) -> Plant:
 def trained(plant: Plant) -> dict[str, Any]:
     """The state after `evaluate_candidate`."""
     state = {**REQUEST, "dataset": call(prepare_dataset, REQUEST)}
-    state["trials"] = [call(run_trial, {**RUN, "trial": trial}) for trial in state["dataset"]["trials"]]
+    state["trials"] = [call(run_trial, {**RUN, "trial": trial}) for trial in state["dataset"]["search"]["trials"]]
     state["candidate"] = call(fit_candidate, {**RUN, "trials": state["trials"]})
     state["evaluation"] = call(evaluate_candidate, event("training/evaluate_candidate.json"))
     return state
@@ -98,6 +107,69 @@ def test_the_sample_trial_is_run_once(prepared: Plant) -> None:
     assert call(run_trial, event("training/run_trial.json")) == first, "even its seconds"
 
 
+def test_the_trials_of_the_sample_rung_are_selected_once(plant: Plant) -> None:
+    request = event("training/select_trials.json")
+    first = call(select_trials, request)
+    assert [trial["trial"] for trial in first["trials"]] == [0, 2, 5]
+    assert {(trial["rung"], trial["rows"]) for trial in first["trials"]} == {(1, 32_000)}
+    assert [trial.get("error") for trial in first["dropped"]] == [None, None, None, "Sandbox.Timedout", None, None]
+    for trial in request["trials"]:
+        trial["value"] = 0.5
+    assert call(select_trials, request) == first, "a repeated step sees lost trials that came back, and minds them not"
+
+
+def test_a_run_that_is_repeated_runs_no_trial_again_in_any_rung(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halving, "FEWEST_ROWS", 100)
+    monkeypatch.setattr(halving, "FEWEST_TRIALS", 2)
+    monkeypatch.setattr(halving, "FEWEST_CLASS_ROWS", 1)
+    plant.accept_batch(tmp_path, rows=ROWS)
+    first, second = searched(), searched()
+    assert first == second, "even their seconds"
+    search = first["dataset"]["search"]
+    assert (search["is_last"], search["rung"]) == (True, len(search["rungs"]) - 1)
+    assert len(search["rungs"]) > 1
+    assert search["dropped"]
+    call(finish_run, {**RUN, "status": "failed", "state": first})
+    report = plant.registry.report(MODEL, RUN["run_id"])
+    assert list(report.rungs) == search["rungs"]
+    assert {trial.trial for trial in report.trials if trial.rung == 0} == {
+        trial["trial"] for trial in search["dropped"]
+    }
+    assert [trial.trial for trial in report.trials] == list(range(len(report.trials)))
+
+
+def searched() -> dict[str, Any]:
+    """The state after the last rung, as the state machine comes to it."""
+    state = {**REQUEST, "dataset": call(prepare_dataset, REQUEST)}
+    while True:
+        search = state["dataset"]["search"]
+        state["trials"] = [call(run_trial, {**RUN, "trial": trial}) for trial in search["trials"]]
+        if search["is_last"]:
+            return state
+        state["dataset"]["search"] = call(select_trials, {**RUN, "search": search, "trials": state["trials"]})
+
+
+def test_a_second_run_does_not_begin_while_another_goes_on(plant: Plant) -> None:
+    first = {**event("training/begin_run.json"), "execution": begun_execution()}
+    assert call(begin_run, first)["run_id"] == RUN["run_id"]
+    assert call(begin_run, first)["run_id"] == RUN["run_id"], "delivered twice"
+    second = {**first, "run_id": "run-2", "execution": begun_execution()}
+    with pytest.raises(TrainingInProgressError, match=f"run {RUN['run_id']} is under way since"):
+        begin_run.lambda_handler(second, None)
+    boto3.client("stepfunctions").stop_execution(executionArn=first["execution"])
+    assert call(begin_run, second)["run_id"] == "run-2", "one that was stopped blocks nobody"
+
+
+def begun_execution() -> str:
+    client = boto3.client("stepfunctions")
+    wait = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    role = "arn:aws:iam::123456789012:role/training"
+    machine = client.create_state_machine(name="training", definition=json.dumps(wait), roleArn=role)
+    return client.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+
+
 def test_the_sample_of_a_search_with_a_lost_trial_is_fitted(prepared: Plant) -> None:
     answer = call(fit_candidate, event("training/fit_candidate.json"))
     assert answer["algorithm"] == "logistic-regression"
@@ -139,7 +211,7 @@ def test_a_version_is_made_again_to_the_byte_whatever_was_delivered_since(prepar
     dataset = call(prepare_dataset, request)
     assert dataset["rows"] == ROWS
     run = {"model": MODEL, "run_id": "run-2"}
-    trials = [call(run_trial, {**run, "trial": trial}) for trial in dataset["trials"]]
+    trials = [call(run_trial, {**run, "trial": trial}) for trial in dataset["search"]["trials"]]
     candidate = call(fit_candidate, {**run, "trials": trials})
     state = {**request, "dataset": dataset, "trials": trials, "candidate": candidate}
     answer = call(finish_run, {**run, "status": "compared", "started_at": "2026-03-14T09:27:01Z", "state": state})

@@ -50,6 +50,8 @@ def test_four_lines_are_a_definition() -> None:
         ("[training]\ntrials = 'many'", "training.trials: Input should be a valid integer"),
         ("[training]\nwindow = '3 fortnights'", "training.window: expected a duration such as '90 days'"),
         ("[training]\nwindow = '0 days'", "expected a duration"),
+        ("[training]\nwindow = 90", "training.window: expected a duration such as '90 days', '12 hours' or"),
+        ("[history.h]\nvalue = 'count()'\nover = 7", "history.h.over.0: expected a duration such as '90 days', '12"),
         (
             "[training]\nwindow = '99999999999 weeks'",
             "training.window: expected a duration of at most 1,000 years, got",
@@ -144,6 +146,15 @@ def test_only_an_answer_with_a_direction_goes_with_an_input(task: Task, columns:
         example(task, columns=columns)
 
 
+def test_what_cannot_keep_a_direction_is_left_out_and_refused_by_name() -> None:
+    columns = {"a": MONOTONE, "y": "boolean"}
+    able = set(example(Task.BINARY).algorithms) - {"multi-layer-perceptron"}
+    assert set(example(Task.BINARY, columns=columns).algorithms) == able
+    expected = "algorithm 'multi-layer-perceptron' cannot keep what columns.a.monotone declares; expected of hist-"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        example(Task.BINARY, columns=columns, training={"algorithms": ["multi-layer-perceptron"]})
+
+
 @pytest.mark.parametrize("task", [Task.MULTICLASS, Task.REGRESSION])
 def test_costs_are_of_two_kinds_of_wrong_labels(task: Task) -> None:
     costs = {"false_positive": 1, "false_negative": 3}
@@ -186,6 +197,24 @@ def test_columns_that_are_roles_are_not_learned_from_as_they_are() -> None:
     assert list(definition.model_columns) == ["kind", "pressure", "starts", "outdoors"]
 
 
+def test_text_is_learned_from_unless_it_names_an_entity() -> None:
+    columns = {
+        "at": "timestamp",
+        "card": "text",
+        "memo": "text",
+        "shop": "category",
+        "pump": "text",
+        "failed": "boolean",
+    }
+    history = {
+        "rows": {"value": "count()", "by": "card", "over": "1 day"},
+        "sales": {"value": "count()", "by": "shop", "over": "1 day"},
+    }
+    data = {"target": "failed", "timestamp": "at", "entity": "pump"}
+    definition = pump_failure(data=data, columns=columns, history=history, features=None)
+    assert list(definition.model_columns) == ["memo", "shop"]
+
+
 def test_a_definition_survives_the_way_through_json() -> None:
     definition = pump_failure(training={"window": "90 days"})
     again = Definition.model_validate_json(definition.model_dump_json())
@@ -218,6 +247,13 @@ def test_every_task_has_metrics_and_a_learner_with_code(task: Task) -> None:
     for algorithm in example(task).algorithms:
         assert load_algorithm(algorithm).SPACE
         assert task in ALGORITHMS[algorithm]
+
+
+@pytest.mark.parametrize("over", ["'3 fortnights'", "['3 fortnights']", "3"])
+def test_a_wrong_duration_in_a_list_is_told_once(over: str) -> None:
+    told = problem(f"{MINIMAL}\n[history.h]\nvalue = 'count()'\nover = {over}")
+    assert told.startswith("pump.toml: history.h.over.0: expected a duration such as")
+    assert len(told.splitlines()) == 1
 
 
 @given(count=st.integers(1, 10_000), unit=st.sampled_from(["minute", "hour", "day", "week"]), plural=st.booleans())

@@ -17,9 +17,10 @@ from everloop.stores.batches import BatchStore
 from everloop.stores.predictions import PredictionLog
 from everloop.training.candidate import Candidate, fit_candidate
 from everloop.training.dataset import prepare, read_columns
+from everloop.training.halving import best_trial, plan_trials
 from everloop.training.prepared import PreparedDataset
 from everloop.training.rows import create_rows
-from everloop.training.search import best_trial, plan_trials, run_trial
+from everloop.training.search import run_trial
 from everloop.validation.validation import Validation
 from tests.fakes import InMemoryEventBus, InMemoryObjectStore
 

@@ -4,12 +4,14 @@ from datetime import datetime
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from everloop.contracts.definition import Definition
 from everloop.errors import DefinitionError
 from everloop.features.compile import check_features, compile_features
 from everloop.features.execute import read_model_inputs, read_raw_columns
+from everloop.features.graph import output_of
 from everloop.features.operators import OPERATORS, WITHOUT_ONNX
 
 EMPTY = (None,) * 7
@@ -369,8 +371,9 @@ def test_raw_columns_are_those_of_the_model_and_of_the_features(definition):
     compiled = compile_features(definition({"night": "hour(at) < 6", "who": "coalesce(t, s)"}))
     assert list(compiled.raw_columns) == ["at", "a", "b", "n", "flag", "s", "t"]
     assert compiled.numbers == ("a", "b", "n", "flag", "night")
-    assert compiled.texts == ("s", "who")
-    assert list(compile_features(definition({"x": "a"})).raw_columns) == ["a", "b", "n", "flag", "s"]
+    assert compiled.texts == ("s", "t", "who")
+    assert compiled.free_texts == ("t",), "a feature over a text is a category"
+    assert list(compile_features(definition({"x": "a"})).raw_columns) == ["a", "b", "n", "flag", "s", "t"]
 
 
 def test_the_graph_is_valid_onnx_that_says_what_it_takes_and_gives(definition):
@@ -379,7 +382,7 @@ def test_the_graph_is_valid_onnx_that_says_what_it_takes_and_gives(definition):
     assert [opset.version for opset in model.opset_import] == [21]
     double, string = onnx.TensorProto.DOUBLE, onnx.TensorProto.STRING
     types = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
-    assert types == {"at": double, "a": double, "b": double, "n": double, "flag": double, "s": string}
+    assert types == {**dict.fromkeys(("at", "a", "b", "n", "flag"), double), "s": string, "t": string}
     assert [value.name for value in model.graph.output] == ["numbers", "texts"]
 
 
@@ -441,5 +444,20 @@ def test_an_empty_table_gives_empty_arrays_of_the_right_width(engines, definitio
     engines.connection.execute("DELETE FROM rows_in")
     inputs = read_model_inputs(engines.connection, "rows_in", compiled)
     assert inputs.numbers.shape == (0, 5)
-    assert inputs.texts.shape == (0, 1)
+    assert inputs.texts.shape == (0, 2)
     assert {array.shape for array in read_raw_columns(engines.connection, "rows_in", compiled).values()} == {(0, 1)}
+
+
+def test_inputs_that_stand_apart_are_those_that_stand_together(engines, definition):
+    compiled = compile_features(definition({"h": "hour(at)", "ratio": "a / b"}))
+    engines.fill([row(a=1.5, b=4.0, n=3, s="x"), EMPTY])
+    raw = read_raw_columns(engines.connection, "rows_in", compiled)
+    together, apart = (
+        onnxruntime.InferenceSession(compiled.to_onnx(apart=apart).SerializeToString()) for apart in (False, True)
+    )
+    names = [value.name for value in apart.get_outputs()]
+    assert names == [output_of(name) for name in (*compiled.numbers, *compiled.texts)]
+    numbers, texts = together.run(None, raw)
+    single = apart.run(None, raw)
+    np.testing.assert_array_equal(np.hstack(single[: len(compiled.numbers)]), numbers)
+    np.testing.assert_array_equal(np.hstack(single[len(compiled.numbers) :]), texts)

@@ -1,6 +1,7 @@
 """What is remembered of answers, and what outcomes may look like."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def records(*rows: dict[str, Any]) -> list[Any]:
 
 def test_a_record_holds_what_came_and_what_was_answered() -> None:
     first, second = records(pump_row(), pump_row(pump=None, pressure=None, outdoors=False, starts=4))
-    assert first.model_dump() == {
+    assert asdict(first) == {
         "prediction_id": "id-1",
         "predicted_at": "2026-03-14T09:26:53+00:00",
         "event_time": "2026-03-14T08:00:00+00:00",
@@ -102,6 +103,27 @@ def test_a_queue_that_is_down_costs_the_log_and_never_the_answer() -> None:
         ],
     }
     assert [str(failure) for failure in reply.failures] == ["the queue is down"]
+
+
+class _Forecasts:
+    """Knows the value of a week ago in the first row, and that of three days ago in both."""
+
+    def predict(self, definition: Definition, rows: Any, *, pinned_version: int | None = None) -> Answer:
+        history = {name: np.full((2, 1), np.nan) for name in definition.histories}
+        history |= {"lag_7d": np.array([[5.0], [np.nan]]), "lag_3d": np.ones((2, 1))}
+        inputs = to_columns(rows, definition) | history
+        return Answer(1, "model", "champion", np.array([2.5, 3.5]), [None, None], inputs)
+
+
+def test_a_forecast_tells_which_lags_it_had_to_do_without() -> None:
+    service = PredictionService(_Forecasts(), InMemoryQueue(), FixedClock(NOW), counting_ids())
+    rows = [{"t": "2026-03-14T08:00:00Z", "a": 1.0, "b": None, "c": None}] * 2
+    reply = service.answer(example(Task.FORECASTING), {"rows": rows})
+    first, second = reply.body["predictions"]
+    assert (first["value"], second["value"]) == (2.5, 3.5)
+    others = ["lag_14d", "lag_21d", "mean_1d", "mean_7d"]
+    assert first["missing_lags"] == ["lag_1d", "lag_2d", *others]
+    assert second["missing_lags"] == ["lag_1d", "lag_2d", "lag_7d", *others]
 
 
 # Outcomes

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from everloop.contracts.columns import Column
 from everloop.contracts.definition import Definition
 from everloop.errors import InvalidRowsError
-from everloop.inference.rows import MAXIMUM_PROBLEMS, to_columns
+from everloop.inference.rows import MAXIMUM_PROBLEMS, read_cell, read_together, to_columns
 from tests.samples import pump_failure, pump_row
 
 DEFINITION = pump_failure()
@@ -195,3 +196,28 @@ def _told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return error.problems
     assert all(values.shape == (len(rows), 1) for values in columns.values())
     return []
+
+
+_CELLS = {
+    "number": st.none() | st.integers() | st.floats() | st.sampled_from([0, -0.0, 1000, 1000.5, True, 10**400]),
+    "integer": st.none() | st.integers() | st.sampled_from([3.0, 1.5, 2**63, -(2**63), 2**63 - 513, False]),
+    "boolean": st.none() | st.booleans() | st.sampled_from([0, 1, "true"]),
+    "category": st.sampled_from([None, "", "axial", "radial", "diagonal", 7, "Zahnrad-Ölpumpe"]),
+    "text": st.none() | st.text() | st.sampled_from(["\ud800", "P\0", 7]),
+}
+
+
+@pytest.mark.parametrize("nullable", [False, True])
+@pytest.mark.parametrize("kind", _CELLS)
+@given(data=st.data())
+def test_a_column_read_as_a_whole_is_what_its_cells_are(kind: str, nullable: bool, data: st.DataObject) -> None:
+    bounds = {"number": {"minimum": 0, "maximum": 1000}, "category": {"allowed": ["axial", "Zahnrad-Ölpumpe"]}}
+    column = Column.model_validate({"type": kind, "nullable": nullable} | bounds.get(kind, {}))
+    values = data.draw(st.lists(_CELLS[kind], min_size=1, max_size=5))
+    together = read_together(values, column)
+    try:
+        cells = [read_cell(value, column) for value in values]
+    except ValueError:
+        assert together is None
+    else:
+        np.testing.assert_array_equal(np.array(together), np.array(cells))

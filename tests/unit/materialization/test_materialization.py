@@ -141,6 +141,16 @@ def test_another_declaration_starts_anew(world: HistoryWorld) -> None:
     assert_served_as_trained(world, since=NOON - timedelta(days=2))
 
 
+def test_all_histories_that_are_not_kept_yet_are_told_in_one_message(world: HistoryWorld) -> None:
+    world.arrive(rows_sql(0, 500))
+    others = {name: HISTORY[name] | {"over": "2 days"} for name in ("shop_cards", "pair_last")}
+    world.definition = payments(history=HISTORY | others)
+    [failure] = world.served([request()]).failures
+    assert str(failure) == "; ".join(
+        f"the history by {by} is not kept yet: a batch or a training builds it" for by in ("shop", "card, shop")
+    )
+
+
 def request(**cells: Any) -> dict[str, Any]:
     return {"paid_at": NOON.isoformat(), "card": "card-1", "shop": 1, "amount": 5.0} | cells
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from everloop.contracts.definition import Task
+from everloop.contracts.imports import ImportedModel
 from everloop.contracts.registry import TrainingRequest
 from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
 from everloop.stores.registry import ModelRegistry
-from tests.samples import NOW
+from tests.samples import NOW, example, pump_failure
 from tests.unit.registry.conftest import MODEL, World
 
 
@@ -115,3 +117,41 @@ def test_a_run_whose_promotion_is_delivered_again_does_not_undo_a_rollback() -> 
     world.operations.promote_trained(MODEL, 2, against=1, reason="better", run_id="run-2")
     assert world.aliases.champion == 1
     assert ModelRegistry(world.store).aliases(MODEL).epoch == 3
+
+
+SHA256 = "1f" * 32
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ([], 'expected an object {"sha256": str, …}, got a JSON list'),
+        ({}, "sha256: Field required"),
+        ({"sha256": "1f"}, "sha256: String should match pattern"),
+        ({"sha256": SHA256, "input": ["a"]}, "unknown key 'input'; did you mean 'inputs'?"),
+        ({"sha256": SHA256, "answer": "label"}, "answer: Input should be 'probability' or 'logit'"),
+        ({"sha256": SHA256, "file": "../../etc/passwd"}, "file: String should match pattern"),
+        ({"sha256": SHA256, "reference": {"file": "a.csv"}}, "reference.sha256: Field required"),
+        ({"sha256": SHA256, "as_of": "soon"}, "as_of: expected a timestamp"),
+        ({"sha256": SHA256, "reason": 7}, "reason: expected str, got 7"),
+    ],
+)
+def test_an_import_that_does_not_fit_is_refused_in_clear_words(world: World, body: Any, told: str) -> None:
+    with pytest.raises(MalformedBodyError) as caught:
+        world.operations.request_import(pump_failure(), body, by="ann")
+    assert told in caught.value.detail
+    assert world.bus.events == []
+
+
+def test_an_import_is_a_run_of_its_own_moment_and_reason(world: World) -> None:
+    body = {"sha256": SHA256, "file": "forest.onnx", "as_of": "2026-01-31", "reason": "from the research team"}
+    answer = world.operations.request_import(pump_failure(), body, by="ann")
+    request = TrainingRequest.model_validate(answer)
+    assert (request.as_of, request.reason) == (datetime(2026, 1, 31, tzinfo=UTC), "from the research team")
+    assert request.imported == ImportedModel(sha256=SHA256, file="forest.onnx")
+    assert [event.type for event in world.bus.events] == ["training.requested"]
+
+
+def test_a_task_whose_models_are_no_single_graph_of_columns_takes_no_import(world: World) -> None:
+    with pytest.raises(ConflictingRequestError, match="is a model of forecasting; expected one of binary"):
+        world.operations.request_import(example(Task.FORECASTING), {"sha256": SHA256}, by="ann")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from everloop import __version__
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import TrainingRequest
 from everloop.errors import ConflictingRequestError, NotFoundError
+from everloop.ids import code_version
 from everloop.registry.runs import finish_run
 from tests.samples import NOW, pump_failure
 from tests.unit.registry.conftest import MODEL, World
@@ -22,7 +22,7 @@ def with_version(world: World, **changes: Any) -> Definition:
     definition = pump_failure()
     lineage = {
         "definition_hash": definition.hash,
-        "code_version": __version__,
+        "code_version": code_version(),
         "dataset_version": "0a1b2c3d4e5f6071",
         "as_of": NOW.isoformat(),
         **changes,
@@ -72,3 +72,9 @@ def test_a_compared_run_tells_whether_the_bytes_are_the_same(
     report = finish_run(state, "compared", registry=world.registry, events=world.bus, clock=world.clock)
     assert (report.status, report.reproduces, report.version) == (status, 1, None)
     assert report.reason.startswith(words)
+
+
+def test_an_imported_version_is_not_made_again(world: World) -> None:
+    definition = with_version(world, imported={"file": "forest.onnx", "sha256": "1f"})
+    with pytest.raises(ConflictingRequestError, match=r"was imported from forest\.onnx .*trained elsewhere"):
+        world.operations.request_reproduction(definition, 1, by="ann")

@@ -1,5 +1,6 @@
 """What the read API shows."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -36,12 +37,21 @@ def test_a_version_shows_lineage_metrics_and_card(views: ModelViews) -> None:
     shown = views.version(MODEL, "1")
     assert shown["lineage"] == {"run_id": "run-1"}
     assert shown["metrics"] == {"roc_auc": 0.8}
+    assert shown["files"]["card.md"] == hashlib.sha256(b"# Card of run-1").hexdigest()
+    assert shown["plots"] == ["roc.svg"]
     assert views.card(MODEL, "1") == "# Card of run-1"
+
+
+@pytest.mark.parametrize("name", ["pr.svg", "model.onnx", "../roc.svg", "", "x" * 5_000])
+def test_a_plot_that_is_none_is_not_found_and_those_there_are_are_listed(views: ModelViews, name: str) -> None:
+    with pytest.raises(NotFoundError, match=r"it has roc\.svg") as caught:
+        views.plot(MODEL, "1", name)
+    assert len(caught.value.detail) < 300
 
 
 @pytest.mark.parametrize("text", ["0", "3", "-1", "1.0", "one", "", "²", "9" * 5_000, "../aliases.json"])
 def test_a_version_that_is_none_is_not_found(views: ModelViews, text: str) -> None:
-    for view in (views.version, views.card):
+    for view in (views.version, views.card, lambda model, version: views.plot(model, version, "roc.svg")):
         with pytest.raises(NotFoundError) as caught:
             view(MODEL, text)
         assert len(caught.value.detail) < 300

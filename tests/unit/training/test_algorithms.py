@@ -109,6 +109,29 @@ def test_hundreds_of_columns_work_as_well_as_four(algorithm: str, task: Task, co
     assert np.isfinite(Scorer(candidate.model).score(dataset.probes_raw)).all()
 
 
+@pytest.mark.parametrize(("algorithm", "task"), LEARNERS)
+def test_a_column_that_came_later_is_null_in_all_rows_of_a_fit(algorithm: str, task: Task) -> None:
+    dataset = prepared(task)
+    dataset.inputs.numbers[dataset.train_rows, 0] = np.nan
+    candidate = fit_candidate(algorithm, quick_parameters(algorithm), dataset, plain_features(), example(task))
+    assert candidate.parity_difference <= PARITY_TOLERANCE
+
+
+@pytest.mark.parametrize(("algorithm", "task"), LEARNERS)
+def test_parity_holds_where_an_unseen_level_lies_on_a_threshold(algorithm: str, task: Task) -> None:
+    """Its code is the mean of all: of two levels that are equally frequent the midpoint, where a tree splits them."""
+    plain = prepared(task)
+    levels = np.tile(np.array(["AA", "DL"], np.str_), len(plain.inputs) // 2)
+    classes = 3 if task is Task.MULTICLASS else 2
+    target = np.random.default_rng(2).integers(0, classes, len(levels)) * (levels == "AA") * 1.1
+    target = target if task is Task.REGRESSION else target.round()
+    raw = plain.holdout_raw | {"c": levels[-plain.holdout_rows :].astype(object).reshape(-1, 1)}
+    inputs = Inputs(plain.inputs.numbers, levels.reshape(-1, 1))
+    dataset = prepared(task, inputs=inputs, target=target, holdout_raw=raw)
+    candidate = fit_candidate(algorithm, quick_parameters(algorithm), dataset, plain_features(), example(task))
+    assert candidate.parity_difference <= PARITY_TOLERANCE
+
+
 @pytest.mark.parametrize("algorithm", ["random-forest", "extra-trees"])
 def test_the_largest_forest_is_small_and_answers_fast(algorithm: str) -> None:
     rng = np.random.default_rng(7)

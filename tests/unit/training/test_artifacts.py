@@ -6,13 +6,14 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import yaml
 
 from everloop.contracts.definition import Task
 from everloop.training.artifacts import version_files
 from everloop.training.evaluation import evaluate
-from tests.samples import LEARNERS, REQUEST, example, prepared
+from tests.samples import LEARNERS, REQUEST, example, prepared, profile_of
 from tests.unit.training.conftest import fitted
 
 
@@ -21,7 +22,7 @@ def files_of(algorithm: str, task: Task, *, holdout_rows: int = 200, **sections:
     candidate = fitted(algorithm, task)
     definition = example(task, description="Does the pump fail?", owner="ann@example.com", **sections)
     evaluation = evaluate(candidate, dataset, definition, None)
-    return version_files(definition, REQUEST, candidate, evaluation, dataset, profile=b'{"profile": 1}')
+    return version_files(definition, REQUEST, candidate, evaluation, dataset, profile=profile_of(dataset))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,9 @@ def test_a_version_has_these_files(files: dict[str, bytes]) -> None:
     assert files.keys() == {
         "MLmodel",
         "card.md",
+        "everloop_pyfunc.py",
         "importance.svg",
+        "input_example.json",
         "judged.onnx",
         "lineage.json",
         "metrics.json",
@@ -44,19 +47,35 @@ def test_a_version_has_these_files(files: dict[str, bytes]) -> None:
         "roc.svg",
     }
     assert files["model.onnx"] == fitted("logistic-regression", Task.BINARY).model
-    assert files["profile.json"] == b'{"profile": 1}'
+    assert files["profile.json"] == profile_of(prepared(Task.BINARY))
 
 
 def test_mlflow_can_read_the_description(files: dict[str, bytes]) -> None:
     """MLflow reads MLmodel as YAML."""
     model = yaml.safe_load(files["MLmodel"])
     assert model["flavors"]["onnx"]["data"] == "model.onnx"
-    assert model["flavors"]["python_function"]["loader_module"] == "mlflow.onnx"
+    assert f"{model['flavors']['python_function']['loader_module']}.py" in files
     assert json.loads(model["signature"]["inputs"]) == [
-        {"name": "a", "type": "double", "required": True},
-        {"name": "b", "type": "double", "required": True},
-        {"name": "c", "type": "string", "required": True},
+        {"name": "a", "type": "any", "required": False},
+        {"name": "b", "type": "any", "required": False},
+        {"name": "c", "type": "string", "required": False},
     ]
+
+
+def test_the_example_holds_the_median_and_the_commonest_level_of_each_column(files: dict[str, bytes]) -> None:
+    columns = prepared(Task.BINARY).holdout_raw
+    levels, counts = np.unique(columns["c"][columns["c"] != ""], return_counts=True)
+    example = json.loads(files["input_example.json"])
+    assert example["columns"] == ["a", "b", "c"]
+    [[a, b, c]] = example["data"]
+    assert [a, b] == pytest.approx([np.nanmedian(columns[name]) for name in ("a", "b")], rel=0.02, abs=0.02)
+    assert c == levels[counts.argmax()]
+
+
+def test_the_example_follows_the_declared_types() -> None:
+    kinds = {"a": {"type": "boolean", "nullable": False}, "b": "integer", "c": "category", "y": "boolean"}
+    [[a, b, _]] = json.loads(files_of("logistic-regression", Task.BINARY, columns=kinds)["input_example.json"])["data"]
+    assert (a, type(b)) == (False, int)
 
 
 def test_the_lineage_names_everything_the_version_came_from(files: dict[str, bytes]) -> None:
@@ -84,12 +103,16 @@ def test_the_card_has_the_numbers(algorithm: str, task: Task) -> None:
         assert text in card
 
 
-@pytest.mark.parametrize(("algorithm", "task"), [("ridge", Task.REGRESSION), ("logistic-regression", Task.BINARY)])
+@pytest.mark.parametrize(
+    ("algorithm", "task"),
+    [("ridge", Task.REGRESSION), *((name, task) for name, task in LEARNERS if name == "logistic-regression")],
+)
 def test_the_card_shows_the_plots_that_lie_beside_it(algorithm: str, task: Task) -> None:
     files = files_of(algorithm, task)
     shown = re.findall(r"!\[.+\]\((.+)\)", files["card.md"].decode())
     assert sorted(shown) == sorted(name for name in files if name.endswith(".svg"))
     assert ("residuals.svg" in shown) is (task is Task.REGRESSION)
+    assert ("confusion.svg" in shown) is (task is Task.MULTICLASS)
     for name in shown:
         assert ElementTree.fromstring(files[name]).get("role") == "img"
 
@@ -110,6 +133,20 @@ def test_the_weak_places_of_a_large_holdout_are_a_table_and_a_plot() -> None:
         f"| {worst['column']}: {worst['part']} | {worst['rows']} | {worst['value']:.4f} |" in files["card.md"].decode()
     )
     assert f">{worst['column']}: {worst['part']}</text>" in files["slices.svg"].decode()
+
+
+def test_the_card_of_several_classes_tells_what_each_is_taken_for() -> None:
+    files = files_of("logistic-regression", Task.MULTICLASS)
+    card, found = files["card.md"].decode(), json.loads(files["metrics.json"])["confusion"]
+    assert "Promised and observed shares differ by" in card
+    for each in found["classes"]:
+        assert f"| {each['label']} | {each['rows']} | {each['precision']:.4f} | {each['recall']:.4f} | " in card
+
+
+def test_a_level_of_the_data_is_no_markup_in_the_card() -> None:
+    from everloop.training.card import _row
+
+    assert _row(["<img src=x onerror=alert(1)>", "a|b", "x\ny"]) == "| &lt;img src=x onerror=alert(1)> | a\\|b | x y |"
 
 
 def test_the_card_tells_the_threshold_and_what_labels_cost() -> None:

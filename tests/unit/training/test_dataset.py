@@ -83,7 +83,8 @@ class Lake:
 
     def profile(self, definition: Definition, *batches: str, **centres: float) -> Profile:
         self.create(definition, *batches)
-        return profile_columns(read_columns(self.connection, definition, compile_features(definition)), centres)
+        columns = read_columns(self.connection, definition, compile_features(definition))
+        return profile_columns(definition, columns, centres)
 
 
 @pytest.fixture
@@ -390,6 +391,13 @@ def test_rows_become_arrays_in_the_model_s_order(lake: Lake) -> None:
     np.testing.assert_array_equal(again.holdout_raw["s"], dataset.holdout_raw["s"])
 
 
+def test_numbers_bring_the_direction_that_their_column_declares_and_features_none(lake: Lake) -> None:
+    falling = {"type": "number", "monotone": "decreasing"}
+    definition = machine(columns={**_kinds(), "x": falling}, features={"double": "x * 2"})
+    dataset = lake.prepare(definition, rows())
+    assert dict(zip(dataset.number_names, dataset.directions, strict=True)) == {"x": -1, "double": 0}
+
+
 def test_the_holdout_knows_which_batch_each_row_came_in(lake: Lake) -> None:
     dataset = lake.prepare(machine(), rows(first_id=190, start=START + timedelta(hours=190), count=10), rows(190))
     assert dataset.holdout_rows == 40
@@ -399,7 +407,9 @@ def test_the_holdout_knows_which_batch_each_row_came_in(lake: Lake) -> None:
 def test_the_first_probe_is_a_row_of_nulls_and_each_column_meets_all_its_values() -> None:
     columns = {f"{kind} {number}": kind for number in range(6) for kind in ColumnType}
     with duckdb.connect() as connection:
-        create_probes(connection, columns)
+        nothing = ", ".join(f'null as "{name}"' for name in columns)
+        connection.execute(f"create table t as select {nothing} from range(1)")
+        create_probes(connection, columns, table="t")
         for name, kind in columns.items():
             cells = [row[0] for row in connection.execute(f'select "{name}" from probes').fetchall()]
             assert cells[0] is None
@@ -408,9 +418,26 @@ def test_the_first_probe_is_a_row_of_nulls_and_each_column_meets_all_its_values(
 
 def test_the_values_of_two_columns_meet_in_many_pairs() -> None:
     with duckdb.connect() as connection:
-        create_probes(connection, {"a": ColumnType.CATEGORY, "b": ColumnType.CATEGORY})
-        pairs = connection.execute("select distinct a, b from probes").fetchall()
+        connection.execute("create table t as select 'x' as a, 'y' as b from range(1)")
+        create_probes(connection, {"a": ColumnType.CATEGORY, "b": ColumnType.CATEGORY}, table="t")
+        pairs = {*connection.execute("select a, b from probes").fetchall()[:64]}
     assert len(pairs) == 36
+
+
+@pytest.mark.parametrize("rows", [1, 5, 3_000])
+def test_each_wild_value_is_probed_among_the_values_of_a_real_row(rows: int) -> None:
+    columns = {f"{kind} {number}": kind for number in range(20) for kind in (ColumnType.NUMBER, ColumnType.CATEGORY)}
+    with duckdb.connect() as connection:
+        real = ", ".join(f'cast(42 as {_VALUES[kind][0]}) as "{name}"' for name, kind in columns.items())
+        connection.execute(f"create table t as select {real} from range({rows})")
+        create_probes(connection, columns, table="t")
+        probes = connection.execute("select * from probes").fetchall()[64:]
+    assert len(probes) == min(rows, 256)
+    for place, kind in enumerate(columns.values()):
+        wild = {row[place] for row in probes} - {42, "42"}
+        assert len(wild) == (len(_VALUES[kind][1]) if rows >= 8 else min(rows, len(_VALUES[kind][1])))
+    if rows > 256:
+        assert max(sum(cell not in (42, "42") for cell in row) for row in probes) <= 2
 
 
 def test_probes_reach_the_model_s_inputs(lake: Lake) -> None:

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from everloop.contracts.definition import ALGORITHMS, Task
 from everloop.metrics import roc_auc
-from everloop.training.encoding import LEVEL_ROWS, MOST_LEVELS, OWN_ROWS, CategoryEncoder, Codes, fit_encoder
+from everloop.training.encoding import LEVEL_ROWS, MOST_LEVELS, OWN_ROWS, Codes, Encoder, fit_encoder
 from everloop.training.learned import fit
 from everloop.training.prepared import Inputs
 from tests.samples import dataset_of, quick_parameters
@@ -22,12 +22,12 @@ def texts(*levels: str) -> Inputs:
     return Inputs(np.zeros((len(levels), 0), np.float32), np.array(levels).reshape(-1, 1))
 
 
-def encoded(encoder: CategoryEncoder, *levels: str) -> list[float]:
+def encoded(encoder: Encoder, *levels: str) -> list[float]:
     codes: list[float] = encoder.transform(texts(*levels))[:, 0].tolist()
     return codes
 
 
-def fitted(codes: Codes, levels: dict[str, int], means: dict[str, float]) -> tuple[CategoryEncoder, Any, Inputs]:
+def fitted(codes: Codes, levels: dict[str, int], means: dict[str, float]) -> tuple[Encoder, Any, Inputs]:
     """The encoder and the matrix of so many rows of each level, of which that share has the target 1."""
     inputs = texts(*(level for level, count in levels.items() for _ in range(count)))
     target = np.concatenate([np.arange(count) < means[level] * count for level, count in levels.items()])
@@ -85,7 +85,7 @@ def test_onnx_gives_the_same_bits(codes: Codes) -> None:
     np.testing.assert_array_equal(answer, encoder.transform(asked))
 
 
-def _session(encoder: CategoryEncoder) -> ort.InferenceSession:
+def _session(encoder: Encoder) -> ort.InferenceSession:
     inputs = [
         helper.make_tensor_value_info("numbers", TensorProto.FLOAT, [None, 1]),
         helper.make_tensor_value_info("texts", TensorProto.STRING, [None, 2]),

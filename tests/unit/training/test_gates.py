@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from everloop.contracts.definition import Task
 from everloop.contracts.registry import Gate
 from everloop.metrics import Interval
+from everloop.training.baselines import Baseline
 from everloop.training.candidate import PARITY_TOLERANCE
 from everloop.training.gates import (
     GATES,
@@ -41,7 +43,7 @@ def evidence(task: Task = Task.BINARY, *, promotion: dict[str, Any] | None = Non
     fields = {
         "definition": example(task, **sections),
         "candidate": metrics,
-        "baseline": naive,
+        "baseline": Baseline("naive", np.empty(0), naive),
         "over_champion": None,
         "champion_note": "",
         "parity_difference": 1e-7,

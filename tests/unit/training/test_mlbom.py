@@ -12,7 +12,7 @@ import pytest
 from everloop.contracts.definition import Task
 from everloop.training.artifacts import version_files
 from everloop.training.evaluation import evaluate
-from tests.samples import CLASSES, REQUEST, example, prepared
+from tests.samples import CLASSES, REQUEST, example, prepared, profile_of
 from tests.unit.training.conftest import fitted
 
 TYPES = {"application", "data", "library", "machine-learning-model"}
@@ -25,7 +25,7 @@ def bom_of(algorithm: str = "logistic-regression", task: Task = Task.BINARY, **s
     dataset, candidate = prepared(task, rows=1_400, holdout_rows=1_000), fitted(algorithm, task)
     definition = example(task, **TOLD | sections)
     evaluation = evaluate(candidate, dataset, definition, None)
-    files = version_files(definition, REQUEST, candidate, evaluation, dataset, profile=b"{}")
+    files = version_files(definition, REQUEST, candidate, evaluation, dataset, profile=profile_of(dataset))
     assert files["model.onnx"] == candidate.model
     return json.loads(files["mlbom.json"])
 

@@ -13,7 +13,7 @@ from tests.samples import CLASSES, prepared
 
 @pytest.mark.parametrize("task", CLASSES)
 def test_a_dataset_comes_back_as_it_was(task: Task) -> None:
-    dataset = prepared(task)
+    dataset = prepared(task, directions=[1, -1], free_texts=["c"])
     again = PreparedDataset.from_npz(dataset.to_npz())
     for name in (
         "task",
@@ -21,9 +21,11 @@ def test_a_dataset_comes_back_as_it_was(task: Task) -> None:
         "dataset_version",
         "number_names",
         "text_names",
+        "free_texts",
         "holdout_rows",
         "batches",
         "split_id",
+        "directions",
     ):
         assert getattr(again, name) == getattr(dataset, name), name
     for ours, theirs in ((again.inputs, dataset.inputs), (again.probes, dataset.probes)):
@@ -36,6 +38,13 @@ def test_a_dataset_comes_back_as_it_was(task: Task) -> None:
         for name, values in theirs.items():
             assert ours[name].dtype == values.dtype, name
             np.testing.assert_array_equal(ours[name], values)
+
+
+def test_one_long_text_makes_the_file_as_much_longer_and_no_more() -> None:
+    dataset = prepared(Task.BINARY)
+    size = len(dataset.to_npz())
+    dataset.inputs.texts[0, 0] = "字" * 1_000_000
+    assert len(dataset.to_npz()) < size + 3_100_000
 
 
 def test_the_file_holds_no_pickle() -> None:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from everloop.training.svg import Axis, Bar, Chart, axis_over, bar_chart
+from everloop.training.svg import Axis, Bar, Chart, axis_over, bar_chart, heat_map
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -41,6 +41,39 @@ def test_a_chart_names_itself_and_its_axes() -> None:
     assert {"x < 1", "y", "Speed & <heat>"} <= {element.text for element in root.iter(f"{SVG}text")}
     [line] = root.iter(f"{SVG}polyline")
     assert line.get("points") == "84.0,340.0 616.0,48.0"
+
+
+def test_a_cell_is_as_dark_as_its_share_of_the_row() -> None:
+    names = ["axial", "radial", "none of them"]
+    svg = heat_map("Confusion", "told", names, [[3, 1, 0], [0, 0, 0], [0, 0, 9]], rows="actual", columns="label")
+    root = ElementTree.fromstring(svg)
+    shades = [rect.get("fill-opacity") for rect in root.iter(f"{SVG}rect") if rect.get("fill-opacity")]
+    assert shades == ["0.750", "0.250", "0.000", *["0.000"] * 5, "1.000"]
+    told = [element.text for element in root.iter(f"{SVG}title")]
+    assert told[1:3] == ["3 (75.0%)", "1 (25.0%)"]
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    assert {"actual", "label", *names} <= set(texts)
+    assert all(texts.count(name) == 2 for name in names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert(1)</script>", '" onload="alert(1)', "]]><!ENTITY x 'y'>&x;", "a\x00b\x1b[31m\ufffe", "ü 字 😀"],
+)
+def test_what_a_level_is_called_is_text_and_nothing_else(name: str) -> None:
+    axis = Axis(name, 0, 1)
+    chart = Chart(name, name, axis, axis)
+    drawn = [
+        chart.to_svg(),
+        bar_chart(name, name, axis, [Bar(name, 1, 0, 1)], reference=0),
+        heat_map(name, name, [name], [[1]], rows=name, columns=name),
+    ]
+    for svg in drawn:
+        root = ElementTree.fromstring(svg)
+        tags = {element.tag.removeprefix(SVG) for element in root.iter()}
+        assert tags <= {"svg", "title", "desc", "rect", "text", "path", "g"}
+        assert not any(attribute.startswith("on") for element in root.iter() for attribute in element.attrib)
+        assert name[0] in (root.findtext(f"{SVG}title") or "")
 
 
 def test_a_bar_goes_from_the_reference_to_its_value() -> None:

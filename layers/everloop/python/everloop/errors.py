@@ -18,7 +18,10 @@ EverloopError
 │   ├── UnusableRowsError
 │   ├── UnusableTargetError
 │   ├── AllTrialsFailedError
-│   └── NotReproducibleError      the dataset of a version cannot be made again
+│   ├── TrainingInProgressError   another run of the model goes on
+│   ├── NotReproducibleError      the dataset of a version cannot be made again
+│   ├── UnusableModelError        an imported file is no model that can answer for this definition
+│   └── UnusableReferenceError    the predictions that came with it cannot be read
 └── ModelUnavailableError         a version cannot answer; the next one in line does
     └── IntegrityError            its bytes do not match its manifest: never loaded
 """
@@ -120,7 +123,20 @@ class AllTrialsFailedError(TrainingError):
     pass
 
 
+class TrainingInProgressError(TrainingError):
+    pass
+
+
 class NotReproducibleError(TrainingError):
+    pass
+
+
+class UnusableModelError(TrainingError):
+    def __init__(self, message: str) -> None:
+        super().__init__(message[:4000])  # a file may have thousands of inputs, with names as long as it likes
+
+
+class UnusableReferenceError(TrainingError):
     pass
 
 

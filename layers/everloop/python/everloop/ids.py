@@ -3,8 +3,12 @@
 import hashlib
 import secrets
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from uuid import UUID
+
+from everloop import __version__
+
+_PACKAGE = Path(__file__).parent
 
 
 def new_id(now: datetime, randomness: int | None = None) -> str:
@@ -12,10 +16,20 @@ def new_id(now: datetime, randomness: int | None = None) -> str:
     random_bits = secrets.randbits(74) if randomness is None else randomness
     milliseconds = int(now.timestamp() * 1000)
     high, low = random_bits >> 62, random_bits & ((1 << 62) - 1)
-    return str(UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
+    digits = f"{milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def sha256_of(path: Path) -> str:
     """Of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """The release, and a digest of the package's sources: what a run was made with, though nobody counted it up."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0{sha256_of(path)}\n".encode())
+    return f"{__version__}+{digest.hexdigest()[:12]}"

@@ -31,9 +31,7 @@ def log_loss(actual: Floats, score: Floats) -> float:
 
 def log_losses(actual: Floats, score: Floats) -> Floats:
     """Of each row."""
-    if score.ndim == 1:
-        score = np.column_stack([1 - score, score])
-    clipped = np.clip(score, _SMALLEST, 1 - _SMALLEST)
+    clipped = np.clip(of_classes(score), _SMALLEST, 1 - _SMALLEST)
     clipped = clipped / clipped.sum(axis=1, keepdims=True)
     losses: Floats = -np.log(clipped[np.arange(len(actual)), actual.astype(int)])
     return losses
@@ -46,9 +44,37 @@ def accuracy(actual: Floats, score: Floats) -> float:
 
 def hits(actual: Floats, score: Floats) -> Floats:
     """1 for each row whose label is right."""
-    label = score.argmax(axis=1) if score.ndim == 2 else (score >= 0.5).astype(int)
-    right: Floats = (label == actual.astype(int)).astype(np.float64)
+    right: Floats = (likeliest(score) == actual.astype(int)).astype(np.float64)
     return right
+
+
+def f1_macro(actual: Floats, score: Floats) -> float:
+    """Mean over classes of the harmonic mean of precision and recall, of those that some row is or is labelled."""
+    return _weighted_f1_macro(actual, score)(np.ones(len(actual)))
+
+
+def roc_auc_ovr(actual: Floats, score: Floats) -> float:
+    """Mean over classes of the area under the ROC curve of one against the rest, of those with rows on both sides."""
+    return _mean_of_known([roc_auc(one, own) for one, own in _one_against_rest(actual, score)])
+
+
+def of_classes(score: Floats) -> Floats:
+    """Probabilities [n, classes] of binary scores, too."""
+    return score if score.ndim == 2 else np.column_stack([1 - score, score])
+
+
+def likeliest(score: Floats) -> npt.NDArray[np.int64]:
+    """The class of each row's label."""
+    return score.argmax(axis=1) if score.ndim == 2 else (score >= 0.5).astype(np.int64)
+
+
+def _one_against_rest(actual: Floats, score: Floats) -> list[tuple[Floats, Floats]]:
+    return [((actual == label).astype(np.float64), own) for label, own in enumerate(of_classes(score).T)]
+
+
+def _mean_of_known(values: list[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def r2(actual: Floats, value: Floats) -> float:
@@ -67,15 +93,56 @@ def rmse(actual: Floats, value: Floats) -> float:
     return float(np.sqrt(((actual - value) ** 2).mean()))
 
 
+# Of recommendations: `taken` [n] is how many different items each user took, `relevance` [n, k] is 1 for each
+# recommended item that is among them, the best place first
+
+
+def hit_rate(taken: Floats, relevance: Floats) -> float:
+    """Share of users who took at least one recommended item."""
+    return float(hit_users(taken, relevance).mean())
+
+
+def hit_users(taken: Floats, relevance: Floats) -> Floats:
+    """1 for each user who took a recommended item."""
+    return np.asarray(relevance.any(axis=1), dtype=np.float64)
+
+
+def ndcg(taken: Floats, relevance: Floats) -> float:
+    """Mean normalised discounted cumulative gain of binary relevance (Järvelin and Kekäläinen, TOIS 2002)."""
+    return float(gains(taken, relevance).mean())
+
+
+def gains(taken: Floats, relevance: Floats) -> Floats:
+    """Discounted cumulative gain of each user, relative to that of the best order."""
+    discounts = 1 / np.log2(np.arange(relevance.shape[1]) + 2)
+    best = np.cumsum(discounts)[np.minimum(taken, relevance.shape[1]).astype(int) - 1]
+    return np.asarray((relevance * discounts).sum(axis=1) / best)
+
+
+def recall(taken: Floats, relevance: Floats) -> float:
+    """Mean share of the items a user took that were recommended, of k where it is more."""
+    return float(recalls(taken, relevance).mean())
+
+
+def recalls(taken: Floats, relevance: Floats) -> Floats:
+    """Of each user."""
+    return np.asarray(relevance.sum(axis=1) / np.minimum(taken, relevance.shape[1]))
+
+
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
 
 METRICS: dict[str, Metric] = {
     "roc_auc": roc_auc,
     "log_loss": log_loss,
     "accuracy": accuracy,
+    "f1_macro": f1_macro,
+    "roc_auc_ovr": roc_auc_ovr,
     "r2": r2,
     "mae": mae,
     "rmse": rmse,
+    "hit_rate": hit_rate,
+    "ndcg": ndcg,
+    "recall": recall,
 }
 
 
@@ -100,6 +167,24 @@ def _weighted_roc_auc(actual: Floats, score: Floats) -> Weighted:
         pairs = positives.sum() * negatives.sum()
         below = np.cumsum(negatives) - negatives / 2
         return float((positives * below).sum() / pairs) if pairs else float("nan")
+
+    return of
+
+
+def _weighted_roc_auc_ovr(actual: Floats, score: Floats) -> Weighted:
+    each = [_weighted_roc_auc(one, own) for one, own in _one_against_rest(actual, score)]
+    return lambda weights: _mean_of_known([of(weights) for of in each])
+
+
+def _weighted_f1_macro(actual: Floats, score: Floats) -> Weighted:
+    label, given = actual.astype(int), likeliest(score)
+    classes = of_classes(score).shape[1]
+    right = label == given
+
+    def of(weights: Floats) -> float:
+        hit = np.bincount(label[right], weights[right], minlength=classes)
+        both = np.bincount(label, weights, minlength=classes) + np.bincount(given, weights, minlength=classes)
+        return float((2 * hit[both > 0] / both[both > 0]).mean())
 
     return of
 
@@ -131,9 +216,14 @@ WEIGHTED_METRICS: dict[str, Callable[[Floats, Floats], Weighted]] = {
     "roc_auc": _weighted_roc_auc,
     "log_loss": _weighted_mean(log_losses),
     "accuracy": _weighted_mean(hits),
+    "f1_macro": _weighted_f1_macro,
+    "roc_auc_ovr": _weighted_roc_auc_ovr,
     "r2": _weighted_r2,
     "mae": _weighted_mean(lambda actual, value: np.abs(actual - value)),
     "rmse": _weighted_rmse,
+    "hit_rate": _weighted_mean(hit_users),
+    "ndcg": _weighted_mean(gains),
+    "recall": _weighted_mean(recalls),
 }
 
 

@@ -12,11 +12,13 @@ class StoredObject(NamedTuple):
     """Opaque; hand it back to `replace` to win or lose the compare-and-swap."""
 
 
-class ObjectStore(Protocol):
-    """One bucket. Objects are written once (`put_new`) or changed by compare-and-swap (`replace`)."""
-
+class ObjectReader(Protocol):
     def get(self, key: str) -> StoredObject:
         """Raises ObjectNotFoundError."""
+
+
+class ObjectStore(ObjectReader, Protocol):
+    """One bucket. Objects are written once (`put_new`) or changed by compare-and-swap (`replace`)."""
 
     def exists(self, key: str) -> bool: ...
 
@@ -52,16 +54,23 @@ class MessageQueue(Protocol):
         """Hand over one message of at most 1 MiB; raises StorageError when it could not be stored."""
 
 
+class Executions(Protocol):
+    def is_running(self, execution: str) -> bool:
+        """False for one that ended, or that nobody knows; raises StorageError."""
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, aware, UTC."""
 
 
-class ItemTable(Protocol):
-    """Small items by key, each replaced by newer ones only."""
-
+class ItemReader(Protocol):
     def get(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Those that are there; raises StorageError."""
+
+
+class ItemTable(ItemReader, Protocol):
+    """Small items by key, each replaced by newer ones only."""
 
     def put(self, key: str, body: bytes, *, sequence: int, expires_at: datetime) -> bool:
         """False, and nothing changes, when the item there has a higher sequence; raises StorageError.

@@ -1,7 +1,8 @@
 """One loaded model version: verified bytes in an onnxruntime session that takes raw columns."""
 
 import json
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +10,40 @@ import onnxruntime as ort
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Task
+from everloop.contracts.recommendation import HISTORY_ITEMS
 from everloop.errors import ModelUnavailableError
 
 METADATA_KEY = "everloop"
-"""ONNX metadata property: JSON of {"task": …, "classes": […], "threshold": …, "history": {feature: its hash}}."""
+"""ONNX metadata property: JSON of {"task": …, "classes": […], "threshold": …, "history": {feature: its hash}}; of a
+recommendation with the number of "items" instead of classes."""
 THRESHOLD = 0.5
 """Of models that name none: the likelier label."""
+RECOMMENDED, SCORES = "recommended", "scores"
+"""The outputs of a model that recommends."""
+_CELLS = 2**22
+"""Rows times items that are scored at once: 16 MiB for each step of the graph."""
+_CELLS_OF_HISTORY = 100 * HISTORY_ITEMS
+"""Of one row, where each item of the history speaks for a hundred others."""
+
+
+class Recommended(NamedTuple):
+    items: npt.NDArray[np.object_]
+    """[n, k] ids, the best first; '' where there is none left."""
+    scores: npt.NDArray[np.float64]
+    """[n, k]; 0 where there is no item."""
+
+
+def parts(columns: Columns, items: int) -> Iterator[Columns]:
+    """The rows, as many at a time as the scores of all items leave room for."""
+    rows = len(next(iter(columns.values())))
+    step = max(1, _CELLS // max(items, _CELLS_OF_HISTORY))
+    for first in range(0, rows, step):
+        yield {name: values[first : first + step] for name, values in columns.items()}
+
+
+def joined(found: Iterable[Recommended]) -> Recommended:
+    items, scores = zip(*found, strict=True)
+    return Recommended(np.concatenate(items), np.concatenate(scores))
 
 
 class Scorer:
@@ -32,20 +61,45 @@ class Scorer:
             self.threshold = float(metadata.get("threshold", THRESHOLD))
             """The probability from which on a row is labelled positive."""
             self.history: dict[str, str] = metadata.get("history", {})
+            self._items = int(metadata.get("items", 1))
         except Exception as error:  # onnxruntime raises many unrelated types for one cause: unusable bytes
             raise ModelUnavailableError(f"the model cannot be loaded: {error}") from error
         self.inputs = {value.name: "string" in value.type for value in self._session.get_inputs()}
 
     def score(self, columns: Columns) -> npt.NDArray[np.float64]:
-        """Probability of the positive class [n], probabilities [n, classes], or predicted values [n]."""
+        """Probability of the positive class [n], probabilities [n, classes], predicted values [n], or what `recommend`
+        gives its items [n, k]."""
+        if self.task is Task.RECOMMENDATION:
+            return self.recommend(columns).scores
+        (answer,) = self._run(columns)
+        scores = _finite(answer)
+        return scores if self.task is Task.MULTICLASS else scores.reshape(-1)
+
+    def recommend(self, columns: Columns) -> Recommended:
+        """Of a model of that task."""
+        return joined(self._recommend(part) for part in parts(self._taken(columns), self._items))
+
+    def _recommend(self, columns: Columns) -> Recommended:
+        items, scores = self._run(columns)
+        return Recommended(items, _finite(scores))
+
+    def _taken(self, columns: Columns) -> Columns:
         missing = self.inputs.keys() - columns.keys()
         if missing:
             raise ModelUnavailableError(f"the model takes columns the definition no longer has: {', '.join(missing)}")
+        return {name: columns[name] for name in self.inputs}
+
+    def _run(self, columns: Columns) -> list[Any]:
+        taken = self._taken(columns)
         try:
-            (answer,) = self._session.run(None, {name: columns[name] for name in self.inputs})
+            answer: list[Any] = self._session.run(None, taken)
         except Exception as error:  # as above: Fail, InvalidArgument, RuntimeException share no base of their own
             raise ModelUnavailableError(f"the model failed: {error}") from error
-        scores = np.asarray(answer, dtype=np.float64)
-        if not np.isfinite(scores).all():
-            raise ModelUnavailableError("the model answered NaN or infinity")
-        return scores if self.task is Task.MULTICLASS else scores.reshape(-1)
+        return answer
+
+
+def _finite(answer: Any) -> npt.NDArray[np.float64]:
+    scores = np.asarray(answer, dtype=np.float64)
+    if not np.isfinite(scores).all():
+        raise ModelUnavailableError("the model answered NaN or infinity")
+    return scores

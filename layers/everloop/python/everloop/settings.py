@@ -64,7 +64,12 @@ class MaterializeHistorySettings(Settings):
     history_table: str
 
 
+class BeginRunSettings(Settings):
+    models_bucket: str
+
+
 class PrepareDatasetSettings(Settings):
+    landing_bucket: str
     lake_bucket: str
 
 
@@ -72,7 +77,16 @@ class RunTrialSettings(Settings):
     lake_bucket: str
 
 
+class SelectTrialsSettings(Settings):
+    lake_bucket: str
+
+
 class FitCandidateSettings(Settings):
+    lake_bucket: str
+
+
+class ImportCandidateSettings(Settings):
+    landing_bucket: str
     lake_bucket: str
 
 

@@ -30,6 +30,20 @@ def test_the_error_is_how_far_the_promises_are_off(excess: float) -> None:
     assert found["expected_calibration_error"] == pytest.approx(excess, abs=0.02)
 
 
+@pytest.mark.parametrize("overconfidence", [1, 3])
+def test_of_several_classes_it_is_about_the_label(overconfidence: int) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.dirichlet([1, 1, 1], ROWS)
+    target = (truth.cumsum(axis=1) < rng.random((ROWS, 1))).sum(axis=1).astype(float)
+    score = truth**overconfidence / (truth**overconfidence).sum(axis=1, keepdims=True)
+    found = reliability(judged(takes_everything(), holdout({}, target, Task.MULTICLASS), score=score))
+    assert found is not None
+    assert found["of"] == "label"
+    expected = score.max(axis=1).mean() - (score.argmax(axis=1) == target).mean()
+    assert found["expected_calibration_error"] == pytest.approx(expected, abs=0.015)
+    assert (found["expected_calibration_error"] < 0.02) is (overconfidence == 1)
+
+
 def test_fewer_rows_than_bins_and_equal_answers_are_no_trouble() -> None:
     found = reliability(judged(takes_everything(), holdout({}, np.array([0.0, 1.0, 1.0])), score=np.full(3, 0.5)))
     assert found is not None

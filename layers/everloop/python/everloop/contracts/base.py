@@ -36,15 +36,15 @@ class Contract(BaseModel):
 
 
 def listed(value: Any) -> Any:
-    """One text is short for a list of one."""
-    return (value,) if isinstance(value, str) else value
+    """One value is short for a list of one."""
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def parse_duration(text: Any) -> Any:
-    """`"90 days"` → timedelta; whatever is no string passes through for pydantic to judge."""
-    if not isinstance(text, str):
+    """`"90 days"` → timedelta, and a timedelta is one already; a number is refused: of what?"""
+    if isinstance(text, timedelta):
         return text
-    match = _DURATION.fullmatch(text.strip())
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if not match or int(match[1]) == 0:
         raise ValueError(f"expected a duration such as '90 days', '12 hours' or '1 week', got {text!r}")
     seconds = int(match[1]) * _UNITS[match[2]]

@@ -62,8 +62,13 @@ class Column(Contract):
     parts: tuple[str, ...] = ()
     """Columns of the file whose texts, joined by a space, make this timestamp; a column of its own name goes first."""
     monotone: Literal["increasing", "decreasing"] | None = None
-    """How the answer must go with this column, all else being equal; a candidate that does not is refused."""
+    """How the answer must go with this column, all else being equal: fits keep to it, and a candidate that does not is refused."""
     description: str = ""
+
+    @property
+    def direction(self) -> int:
+        """1 increasing, -1 decreasing, 0 where none is declared."""
+        return {"increasing": 1, "decreasing": -1, None: 0}[self.monotone]
 
     @model_validator(mode="after")
     def _constraints_fit_the_type(self) -> Self:

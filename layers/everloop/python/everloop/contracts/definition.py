@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from everloop.contracts.base import Contract, Duration, parse_duration
+from everloop.contracts.base import Contract, Duration, format_duration, parse_duration
 from everloop.contracts.columns import Column, ColumnType, Csv, Texts, expand_column, may_be_declared
+from everloop.contracts.forecast import Forecast
 from everloop.contracts.history import History, HistoryFeature
+from everloop.contracts.recommendation import ITEMS, Recommendation
 from everloop.errors import DefinitionError
 
 
@@ -31,7 +33,7 @@ class Task(StrEnum):
 
 METRICS: dict[Task, tuple[str, ...]] = {
     Task.BINARY: ("roc_auc", "log_loss", "accuracy"),
-    Task.MULTICLASS: ("accuracy", "log_loss"),
+    Task.MULTICLASS: ("accuracy", "log_loss", "f1_macro", "roc_auc_ovr"),
     Task.REGRESSION: ("r2", "mae", "rmse"),
     Task.FORECASTING: ("mae", "rmse", "r2"),
     Task.RECOMMENDATION: ("hit_rate", "ndcg", "recall"),
@@ -48,10 +50,15 @@ ALGORITHMS: dict[str, frozenset[Task]] = {
     "extra-trees": _OF_ROWS,
     "multi-layer-perceptron": _OF_ROWS,
     "xgboost": _OF_ROWS,
+    "matrix-factorization": frozenset({Task.RECOMMENDATION}),
+    "item-similarity": frozenset({Task.RECOMMENDATION}),
 }
 """Every algorithm and the tasks it learns; its code is everloop/training/algorithms/<name>.py."""
 
-_KEY_TYPES = frozenset({ColumnType.CATEGORY, ColumnType.TEXT, ColumnType.INTEGER, ColumnType.BOOLEAN})
+_WITHOUT_DIRECTION = frozenset({"multi-layer-perceptron"})
+"""Algorithms whose answer cannot be made to go one way with a column."""
+
+KEY_TYPES = frozenset({ColumnType.CATEGORY, ColumnType.TEXT, ColumnType.INTEGER, ColumnType.BOOLEAN})
 """Of columns that can name an entity: their values are equal or not, without rounding."""
 
 LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
@@ -79,7 +86,7 @@ LEAST_TRAINING_ROWS = 50
 
 class Training(Contract):
     algorithms: tuple[str, ...] = ()
-    """Empty means every algorithm that learns the task."""
+    """Empty means every algorithm that learns the task and can keep what columns declare as monotone."""
     metric: str = ""
     """Empty means the task's first metric."""
     trials: int = Field(default=6, ge=1, le=200)
@@ -114,7 +121,7 @@ class Costs(Contract):
 
 class Serving(Contract):
     latency_slo_ms: float = Field(default=100, gt=0)
-    fallback: float | str | None = None
+    fallback: float | str | tuple[str | int, ...] | None = None
     costs: Costs | None = None
 
 
@@ -140,6 +147,8 @@ class Definition(Contract):
     owner: str = ""
     data: Data
     columns: dict[str, Annotated[Column, BeforeValidator(expand_column)]] = Field(min_length=2)
+    forecast: Forecast | None = None
+    recommendation: Recommendation | None = None
     history: dict[str, History] = {}
     features: dict[str, str] = {}
     training: Training = Training()
@@ -168,6 +177,8 @@ class Definition(Contract):
         for feature in self.features:
             if feature in self.columns:
                 raise ValueError(f"feature {feature!r} has the name of a column; choose another name")
+        self._check_forecast()
+        self._check_recommendation()
         self._check_history(folded)
         self._check_target()
         self._check_metrics()
@@ -176,38 +187,93 @@ class Definition(Contract):
             raise ValueError("training.holdout.by = 'time' needs data.timestamp")
         if self.training.window and not data.timestamp:
             raise ValueError("training.window needs data.timestamp")
-        if not self.model_columns and not self.features and not self.history:
+        if not (self.model_columns or self.features or self.histories or self.task is Task.RECOMMENDATION):
             raise ValueError("nothing to learn from: declare a column besides target, timestamp, entity and row_id")
         return self
 
     def _check_history(self, folded: Collection[str]) -> None:
         """`folded`: the names of columns in lower case."""
-        if self.history and not self.data.timestamp:
-            raise ValueError("[history] needs data.timestamp: it says what was earlier")
-        if self.history and self.data.timestamp in self.data.row_id:
+        section = "[forecast]" if self.forecast else "[history]"
+        if self.histories and not self.data.timestamp:
+            raise ValueError(f"{section} needs data.timestamp: it says what was earlier")
+        if self.histories and self.data.timestamp in self.data.row_id:
             raise ValueError(
-                f"[history] needs the timestamp of a request, which carries no row id; take {self.data.timestamp!r} out"
+                f"{section} needs the timestamp of a request, which carries no row id; take {self.data.timestamp!r} out"
                 " of data.row_id"
             )
         taken = {*folded, *(name.lower() for name in self.features)}
-        for name, history in self.history.items():
-            for column in history.by:
-                if column not in self.inputs:
-                    raise ValueError(
-                        f"history.{name}.by names {column!r}, which is no column that requests carry; expected one of"
-                        f" {', '.join(each for each in self.inputs if self.columns[each].type in _KEY_TYPES)}"
-                    )
-                if self.columns[column].type not in _KEY_TYPES:
-                    raise ValueError(
-                        f"history.{name}.by: expected a {', '.join(sorted(_KEY_TYPES))} column, {column!r} is a"
-                        f" {self.columns[column].type}"
-                    )
+        for name, history in self.histories.items():
+            self._check_entity(f"history.{name}.by", history.by)
             for feature in history.features(name):
                 if not may_be_declared(feature):
                     raise ValueError(f"history.{name} gives {feature!r}, a name of the lake's own; choose another")
                 if feature.lower() in taken:
                     raise ValueError(f"history.{name} gives {feature!r}, which is taken already; choose another name")
                 taken.add(feature.lower())
+
+    def _check_entity(self, where: str, by: Sequence[str]) -> None:
+        for column in by:
+            if column not in self.inputs:
+                raise ValueError(
+                    f"{where} names {column!r}, which is no column that requests carry; expected one of"
+                    f" {', '.join(each for each in self.inputs if self.columns[each].type in KEY_TYPES)}"
+                )
+            if self.columns[column].type not in KEY_TYPES:
+                raise ValueError(
+                    f"{where}: expected a {', '.join(sorted(KEY_TYPES))} column, {column!r} is a"
+                    f" {self.columns[column].type}"
+                )
+
+    def _check_forecast(self) -> None:
+        if (self.task is Task.FORECASTING) != (self.forecast is not None):
+            raise ValueError(
+                f"task {self.task}: expected [forecast], with the period of the series and the horizon, for the task"
+                " forecasting, and for no other"
+            )
+        if self.forecast is None:
+            return
+        self._check_entity("forecast.by", self.forecast.by)
+        if self.training.holdout and self.training.holdout.by == "random":
+            raise ValueError(
+                "training.holdout.by: a forecast is judged on the newest rows; expected 'time', got 'random'"
+            )
+        horizon = self.forecast.horizon
+        derived = self.forecast.histories(self.data.target)
+        for name, history in self.history.items():
+            if name in derived:
+                raise ValueError(f"history.{name} has a name that [forecast] gives; choose another name")
+            if (history.delay or timedelta(0)) < horizon:
+                raise ValueError(
+                    f"history.{name}: expected a delay of at least {format_duration(horizon)}, the forecast's horizon:"
+                    " nothing newer is known when it is asked"
+                )
+
+    def _check_recommendation(self) -> None:
+        if self.task is not Task.RECOMMENDATION:
+            if self.recommendation:
+                raise ValueError(f"task {self.task}: expected [recommendation] for that task, and for no other")
+            return
+        data, learned = self.data, "a recommendation learns from who took what, and when"
+        if data.entity is None or data.timestamp is None:
+            raise ValueError(f"{learned}; expected data.entity and data.timestamp")
+        kinds = KEY_TYPES - {ColumnType.BOOLEAN}
+        if data.entity == data.target or self.columns[data.entity].type not in kinds:
+            raise ValueError(
+                f"data.entity: expected a {', '.join(sorted(kinds))} column beside the target, got {data.entity!r}, a"
+                f" {self.columns[data.entity].type}"
+            )
+        if self.history or self.features:
+            raise ValueError(f"{learned}: no [history] or [features]")
+        if self.training.holdout and self.training.holdout.by == "random":
+            raise ValueError(
+                "training.holdout.by: a recommendation is judged on what comes later; expected 'time', got 'random'"
+            )
+        if data.entity in data.row_id or data.timestamp in data.row_id:
+            raise ValueError(
+                "data.row_id: expected other columns than the entity and the timestamp, which requests carry"
+            )
+        if ITEMS in self.columns:
+            raise ValueError(f"column {ITEMS!r}: requests carry the items of a user under this name; choose another")
 
     def _check_target(self) -> None:
         kind = self.columns[self.data.target].type
@@ -231,11 +297,21 @@ class Definition(Contract):
         for algorithm in self.training.algorithms:
             if self.task not in ALGORITHMS.get(algorithm, ()):
                 raise ValueError(f"algorithm {algorithm!r} is not one of {self.task}: {', '.join(self._learners)}")
+            if algorithm not in self._learners:
+                declared = next(name for name, column in self.columns.items() if column.monotone)
+                raise ValueError(
+                    f"algorithm {algorithm!r} cannot keep what columns.{declared}.monotone declares; expected of"
+                    f" {', '.join(self._learners)}"
+                )
         if self.serving.costs and self.task is not Task.BINARY:
             raise ValueError(f"serving.costs: of false positives and negatives, which a {self.task} has not")
         fallback = self.serving.fallback
-        if fallback is not None and isinstance(fallback, str) != (self.task is Task.MULTICLASS):
-            raise ValueError(f"serving.fallback {fallback!r}: a label for multiclass tasks, a number for the others")
+        expected = {Task.MULTICLASS: str, Task.RECOMMENDATION: tuple}.get(self.task, int | float)
+        if fallback is not None and not isinstance(fallback, expected):
+            raise ValueError(
+                f"serving.fallback {fallback!r}: a label for multiclass tasks, a list of items for recommendations, a"
+                " number for the others"
+            )
         if self.task is Task.BINARY and isinstance(fallback, int | float) and not 0 <= fallback <= 1:
             raise ValueError(f"serving.fallback {fallback!r}: expected a probability from 0 to 1")
 
@@ -250,7 +326,8 @@ class Definition(Contract):
 
     @property
     def _learners(self) -> tuple[str, ...]:
-        return tuple(name for name, tasks in ALGORITHMS.items() if self.task in tasks)
+        unable = _WITHOUT_DIRECTION if any(column.monotone for column in self.columns.values()) else ()
+        return tuple(name for name, tasks in ALGORITHMS.items() if self.task in tasks and name not in unable)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
@@ -260,17 +337,36 @@ class Definition(Contract):
     def metric(self) -> str:
         return self.training.metric or METRICS[self.task][0]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _recommendation_has_defaults(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("task") == Task.RECOMMENDATION:
+            return {"recommendation": {}} | raw
+        return raw
+
     @property
     def inputs(self) -> dict[str, Column]:
-        """Columns a prediction request carries: all but target and row id. The entity is carried, not learned from."""
+        """Columns a prediction request carries: all but target and row id. The entity is carried, not learned from.
+
+        One for recommendations needs none of the user, the items already taken, and the time.
+        """
+        if self.recommendation:
+            named = {name: self.columns[name] for name in (self.data.entity, self.data.timestamp) if name}
+            optional = {name: column.model_copy(update={"nullable": True}) for name, column in named.items()}
+            return optional | {ITEMS: Column(type=ColumnType.TEXT)}
         left_out = {self.data.target, *self.data.row_id}
         return {name: column for name, column in self.columns.items() if name not in left_out}
+
+    @property
+    def histories(self) -> dict[str, History]:
+        """Those that are declared, and those that a forecast looks back with."""
+        return (self.forecast.histories(self.data.target) if self.forecast else {}) | self.history
 
     @property
     def history_features(self) -> dict[str, HistoryFeature]:
         return {
             name: feature
-            for block, history in self.history.items()
+            for block, history in self.histories.items()
             for name, feature in history.features(block).items()
         }
 
@@ -298,12 +394,15 @@ class Definition(Contract):
 
     @property
     def model_columns(self) -> dict[str, Column]:
-        """Inputs learned from as they are; timestamps, texts and the entity reach the model through features alone."""
-        indirect = (ColumnType.TIMESTAMP, ColumnType.TEXT)
+        """Inputs learned from as they are; timestamps, the entity, and texts that history is looked up by are not."""
+        if self.recommendation:
+            return {}
+        looked_up = {column for history in self.histories.values() for column in history.by}
+        indirect = {name for name in looked_up if self.columns[name].type is ColumnType.TEXT} | {self.data.entity}
         return {
             name: column
             for name, column in self.inputs.items()
-            if name != self.data.entity and column.type not in indirect
+            if name not in indirect and column.type is not ColumnType.TIMESTAMP
         }
 
     @property
@@ -325,7 +424,8 @@ def parse_definition(toml: str, *, source: str) -> Definition:
     try:
         definition = Definition.model_validate(raw)
     except ValidationError as error:
-        raise DefinitionError("\n".join(_explain(source, dict(item)) for item in error.errors())) from error
+        told = _without_consequences([dict(item) for item in error.errors()])
+        raise DefinitionError("\n".join(_explain(source, item) for item in told)) from error
     stem = Path(source).stem
     if definition.name != stem:
         raise DefinitionError(f"{source}: name is {definition.name!r}, expected the file's name {stem!r}")
@@ -336,6 +436,17 @@ def load_definitions(folder: Path) -> Iterator[Definition]:
     """Every `*.toml` of the folder, by name."""
     for path in sorted(folder.glob("*.toml")):
         yield parse_definition(path.read_text("utf-8"), source=path.name)
+
+
+def _without_consequences(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A list is not too short because what is in it is wrong."""
+    places = [each["loc"] for each in errors]
+
+    def follows(error: dict[str, Any]) -> bool:
+        depth = len(error["loc"])
+        return error["type"] == "too_short" and any(len(p) > depth and p[:depth] == error["loc"] for p in places)
+
+    return [error for error in errors if not follows(error)]
 
 
 def _explain(source: str, error: dict[str, Any]) -> str:

@@ -71,7 +71,7 @@ class History(Contract):
         """By their names: `name` itself, or with several windows `name_1d`, `name_30d` and so on."""
         if len(self.over) == 1:
             return {name: HistoryFeature(self, self.over[0])}
-        return {f"{name}_{_short(window)}": HistoryFeature(self, window) for window in self.over}
+        return {f"{name}_{shortened(window)}": HistoryFeature(self, window) for window in self.over}
 
 
 class HistoryFeature(NamedTuple):
@@ -89,6 +89,11 @@ class HistoryFeature(NamedTuple):
         return next(step for step in _STEPS if self.window / step >= _LEAST_STEPS and not self.window % step)
 
     @property
+    def kept_as(self) -> tuple[object, ...]:
+        """Features that have it in common are made of the same parts of steps: lags of one value, for example."""
+        return self.history.value, self.history.where, self.history.by, self.step
+
+    @property
     def steps(self) -> int:
         """Of the window."""
         return self.window // self.step
@@ -103,6 +108,10 @@ class HistoryFeature(NamedTuple):
         return self.window + self.delay + self.step
 
 
-def _short(window: timedelta) -> str:
+def shortened(window: timedelta) -> str:
+    """
+    >>> print(shortened(timedelta(days=14)), shortened(timedelta(hours=36)), shortened(timedelta(minutes=90)))
+    14d 36h 90m
+    """
     size, letter = next((size, letter) for size, letter in _LETTERS if not window % size)
     return f"{window // size}{letter}"

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from everloop.contracts.base import Contract
+from everloop.contracts.imports import ImportedModel
 from everloop.errors import NotFoundError
 
 
@@ -88,6 +89,8 @@ class TrialReport(Contract):
     value: float | None = None
     """The definition's metric, mean of the folds."""
     folds: tuple[float | None, ...] = ()
+    rung: int | None = None
+    """The last one that the trial was judged in, counted from 0; with a later one, it would have gone on."""
     seconds: float | None = None
     error: str | None = None
 
@@ -120,12 +123,16 @@ class RunReport(Contract):
     requested_by: str = ""
     reason: str = ""
     """Why it ended as it did."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the columns it learned from."""
     metric: str | None = None
     """The one that decides."""
     metrics: dict[str, float] = {}
     intervals: dict[str, MetricInterval] = {}
     champion: ChampionMetrics | None = None
     gates: tuple[Gate, ...] = ()
+    rungs: tuple[int, ...] = ()
+    """On how many training rows trials were judged, a part of them after the other; the last is all rows."""
     trials: tuple[TrialReport, ...] = ()
     chosen_trial: int | None = None
     reproduces: int | None = None
@@ -138,6 +145,15 @@ class RunReport(Contract):
     def chosen(self) -> TrialReport | None:
         """The trial whose recipe became the candidate."""
         return next((trial for trial in self.trials if trial.trial == self.chosen_trial), None)
+
+
+class TrainingClaim(Contract):
+    """Which run of a model goes on, or was the last to: there is one at a time."""
+
+    run_id: str
+    execution: str
+    """Of the state machine."""
+    claimed_at: datetime
 
 
 class Reproduction(Contract):
@@ -159,3 +175,5 @@ class TrainingRequest(Contract):
     requested_by: str
     reproduction: Reproduction | None = None
     """Given, the run learns from that dataset, compares what it made, and registers nothing."""
+    imported: ImportedModel | None = None
+    """Given, the run searches and fits nothing: this model, trained elsewhere, is the candidate."""

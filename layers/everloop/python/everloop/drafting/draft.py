@@ -8,18 +8,21 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from everloop.contracts.base import format_duration
 from everloop.contracts.batches import Reading
 from everloop.contracts.columns import Column, ColumnType, Csv, may_be_declared
-from everloop.contracts.definition import LEAST_TRAINING_ROWS, Data, Task, Training
+from everloop.contracts.definition import KEY_TYPES, LEAST_TRAINING_ROWS, Data, Task, Training
+from everloop.contracts.forecast import Forecast
 from everloop.drafting.calendar_features import calendar_features
 from everloop.drafting.constraints import constrained
 from everloop.drafting.drafted import Draft, DraftColumn, Role
 from everloop.drafting.facts import Delivered, Facts
 from everloop.drafting.hints import hints_of
-from everloop.drafting.keys import Key, key_of, may_be_row_id
+from everloop.drafting.keys import Key, is_named_as_reference, key_of, may_be_row_id
 from everloop.drafting.leaks import leaks
 from everloop.drafting.moment import Moment, moment_of
 from everloop.drafting.roles import reason_to_leave_out
+from everloop.drafting.series import series_of
 from everloop.drafting.shown import shown_rows, shown_span, shown_values
 from everloop.drafting.split import rare_classes, splits_by_time
 from everloop.drafting.survey import Seen, survey
@@ -91,13 +94,16 @@ class _Drafter:
 
     def draft(self, name: str, file: str, csv: Csv) -> Draft:
         columns = [*self._joined_moment(), *(self._column(seen) for seen in self.seen.values())]
-        columns = self._without_leaks(columns)
+        recommends = self.goal.task is Task.RECOMMENDATION
+        columns = self._interactions(columns) if recommends else self._without_leaks(columns)
         moment = self.moment
         declared = [column.name for column in columns if column.role.is_declared]
-        features = calendar_features(moment, declared) if moment else {}
-        if not features and all(column.role is not Role.INPUT for column in columns):
+        features = calendar_features(moment, declared) if moment and not recommends else {}
+        has_lags = self.goal.task is Task.FORECASTING
+        if not (features or has_lags) and all(column.role is not Role.INPUT for column in columns):
             reasons = "; ".join(f"{column.name}: {column.why}" for column in columns if not column.role.is_declared)
             raise DefinitionError(f"nothing to learn from: {reasons or 'there is no other column'}")
+        forecast = self._forecast(columns) if self.goal.task is Task.FORECASTING else None
         invalid = self._expected_invalid(columns)
         share, rows = invalid / self.delivered.rows, self.delivered.rows - invalid
         self._note_rows(rows)
@@ -114,9 +120,10 @@ class _Drafter:
             timestamp_rivals=moment.rivals if moment else (),
             row_id=self.row_id,
             possible_row_id=None if self.row_id else self._possible_row_id(columns),
-            entity=self._entity(columns),
+            entity=next(c.name for c in columns if c.role is Role.INPUT) if recommends else self._entity(columns),
+            forecast=forecast,
             features=features,
-            splits_by_time=moment is None or self._splits(moment),
+            splits_by_time=moment is None or forecast is not None or recommends or self._splits(moment),
             minimum_training_rows=max(LEAST_TRAINING_ROWS, rows) if rows < USUAL_TRAINING_ROWS else None,
             maximum_invalid_share=min(round(share + 0.2, 1), 0.95) if share > USUAL_INVALID_SHARE - 0.1 else None,
             notes=tuple(self.notes),
@@ -171,6 +178,33 @@ class _Drafter:
             changes |= {"minimum": 0.0, "maximum": 1.0}
         return column.model_copy(update=changes)
 
+    def _interactions(self, columns: list[DraftColumn]) -> list[DraftColumn]:
+        """Who, what and when alone."""
+        if self.moment is None:
+            raise DefinitionError("a recommendation needs a column that says when a thing was taken; the file has none")
+        entity = next(filter(None, map(self._as_entity, columns)), None)
+        if entity is None:
+            raise DefinitionError(
+                "a recommendation needs a column that says to whom, named such as customer_id, with several rows of"
+                " each; the file has none"
+            )
+        why = "a recommendation learns from who took what, and when, alone"
+        others = (
+            replace(column, role=Role.LEFT_OUT, why=column.why or why) if column.role is Role.INPUT else column
+            for column in columns
+        )
+        return [entity if column.name == entity.name else column for column in others]
+
+    def _as_entity(self, column: DraftColumn) -> DraftColumn | None:
+        """None for what names nobody. Integers with nulls are often delivered as numbers."""
+        if column.role is not Role.INPUT or not is_named_as_reference(column.name):
+            return None
+        if column.column.type is not ColumnType.NUMBER:
+            return column
+        sql = self._sql(column)
+        (broken,) = self.delivered.ask(f"SELECT count(*) FROM delivered WHERE {sql} <> trunc({sql})")
+        return None if broken else replace(column, column=Column(type=ColumnType.INTEGER))
+
     def _without_leaks(self, columns: list[DraftColumn]) -> list[DraftColumn]:
         asked = [column for column in columns if column.role in (Role.INPUT, Role.TARGET)]
         sql = {column.name: self._sql(column) for column in asked}
@@ -186,6 +220,23 @@ class _Drafter:
     def _sql(self, column: DraftColumn) -> str:
         meaning = Meaning(decimal=self.delivered.decimal, missing=self.missing)
         return read_column(column.column, self.delivered.types[column.name], identifier(column.name), meaning).value
+
+    def _forecast(self, columns: list[DraftColumn]) -> Forecast:
+        if self.moment is None:
+            raise DefinitionError("a forecast needs a column that says when a row happened, and the file has none")
+        inputs = [column for column in columns if column.role is Role.INPUT]
+        keys = {
+            column.name: column.facts.distinct for column in inputs if column.facts and column.column.type in KEY_TYPES
+        }
+        forecast, notes = series_of(self.delivered, self.moment, keys)
+        self.notes.extend(notes)
+        carried = [column.name for column in inputs if column.name not in forecast.by]
+        if carried:
+            self.notes.append(
+                f"a request that asks {format_duration(forecast.horizon)} ahead carries {', '.join(carried)}: leave out"
+                " what nobody knows by then"
+            )
+        return forecast
 
     def _splits(self, moment: Moment) -> bool:
         target = next(column for column in map(self._column, self.seen.values()) if column.role is Role.TARGET)

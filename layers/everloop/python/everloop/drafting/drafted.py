@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from everloop.contracts.columns import Column, Csv
+from everloop.contracts.forecast import Forecast
 from everloop.drafting.facts import Facts
 from everloop.drafting.tasks import Goal
 
@@ -60,6 +61,7 @@ class Draft:
     """What to offer where no column is taken for the row id."""
     entity: str | None
     """A column that may be one: whether it is, only a person knows."""
+    forecast: Forecast | None
     features: dict[str, str]
     splits_by_time: bool
     minimum_training_rows: int | None

@@ -4,7 +4,7 @@ import re
 from enum import Enum
 
 from everloop.contracts.columns import ColumnType
-from everloop.drafting.survey import Seen
+from everloop.drafting.survey import PROSE_WORDS, Seen
 
 UNIQUE_SHARE = 0.999
 MINIMUM_ROWS = 50
@@ -56,11 +56,14 @@ def key_of(seen: Seen) -> Key | None:
         return Key.COUNTER
     if unique and named and facts.is_whole and facts.distinct == facts.present and seen.type is not ColumnType.NUMBER:
         return Key.ROW
-    is_text = seen.type in (ColumnType.CATEGORY, ColumnType.TEXT)
+    is_text = seen.type in (ColumnType.CATEGORY, ColumnType.TEXT) and facts.words < PROSE_WORDS
     if unique and (named or (is_text and facts.present >= MINIMUM_ROWS)):
         return Key.UNIQUE
-    is_reference = bool(words & _REFERENCE_WORDS or _NAMED_AFTER.fullmatch(facts.name))
-    return Key.REFERENCE if is_reference and seen.type is not ColumnType.NUMBER else None
+    return Key.REFERENCE if is_named_as_reference(facts.name) and seen.type is not ColumnType.NUMBER else None
+
+
+def is_named_as_reference(name: str) -> bool:
+    return bool(_words(name) & _REFERENCE_WORDS or _NAMED_AFTER.fullmatch(name))
 
 
 def may_be_row_id(seen: Seen) -> bool:

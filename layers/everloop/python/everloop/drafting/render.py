@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from everloop.contracts.base import Contract
 from everloop.contracts.definition import Task
+from everloop.contracts.recommendation import Recommendation
 from everloop.drafting.drafted import Draft, DraftColumn, Role
 
 COMMENT_PLACE = 72
@@ -20,7 +21,7 @@ Line = tuple[str, str]
 
 
 def render(draft: Draft) -> str:
-    sections = (_head, _data, _csv, _columns, _left_out, _suspects, _features, _training, _serving)
+    sections = (_head, _data, _csv, _columns, _left_out, _suspects, _forecast, _features, _training, _serving)
     blocks = ("\n".join(_aligned(list(section(draft)))) for section in sections)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -57,7 +58,9 @@ def _data(draft: Draft) -> Iterator[Line]:
             f"# row_id = [{value(draft.possible_row_id)}]",
             "different in every row; without this # and its column's, of rows with the same one the newest wins",
         )
-    if draft.entity:
+    if draft.entity and draft.goal.task is Task.RECOMMENDATION:
+        yield f"entity = {value(draft.entity)}", "to whom; its rows without one are not learned from"
+    elif draft.entity:
         yield f"# entity = {value(draft.entity)}", "if rows are about it: carried along, and not learned from"
     if draft.maximum_invalid_share is not None:
         yield f"maximum_invalid_share = {draft.maximum_invalid_share}", "this file has many rows without what is needed"
@@ -103,6 +106,18 @@ def _told(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def _forecast(draft: Draft) -> Iterator[Line]:
+    told = {
+        "period": "the most frequent time between rows",
+        "horizon": "how far ahead it is asked for at most: write what you need",
+        "seasons": "after each it is expected to look alike",
+        "by": "which tell rows of one moment apart: a series for each",
+    }
+    if draft.forecast:
+        yield "[forecast]", ""
+        yield from ((f"{name} = {value(setting)}", told[name]) for name, setting in _set(draft.forecast).items())
+
+
 def _features(draft: Draft) -> Iterator[Line]:
     if draft.features:
         yield "[features]", ""
@@ -125,12 +140,14 @@ def _serving(draft: Draft) -> Iterator[Line]:
         yield f"# fallback = {value(usual)}", "what to answer when no version can: what is usual here"
 
 
-def _usual(draft: Draft) -> float | str | None:
-    """The mean of numbers, the share of the positive class, the most frequent one of several classes."""
+def _usual(draft: Draft) -> float | str | list[str] | None:
+    """The mean of numbers, the share of the positive class, the most frequent one of several classes, or items."""
     target = next(column.facts for column in draft.columns if column.role is Role.TARGET)
     assert target is not None  # only a moment is put together
     if draft.goal.task is Task.MULTICLASS:
         return target.levels[0][0]
+    if draft.goal.task is Task.RECOMMENDATION:
+        return [item for item, _ in target.levels[: Recommendation().items]]
     usual = target.mean
     if draft.goal.positive is not None:
         usual = dict(draft.goal.classes)[draft.goal.positive] / target.present

@@ -54,10 +54,6 @@ def _key(seen: Seen) -> str | None:
     return key.value if key in (Key.COUNTER, Key.ROW, Key.UNIQUE) else None
 
 
-def _prose(seen: Seen) -> str | None:
-    return "free text, which is not learned from" if seen.type is ColumnType.TEXT else None
-
-
 def _too_many_levels(seen: Seen) -> str | None:
     facts = seen.facts
     many = facts.distinct >= MANY_LEVELS and facts.distinct > MAXIMUM_LEVEL_SHARE * facts.present
@@ -75,7 +71,6 @@ _REASONS: tuple[Callable[[Seen], str | None], ...] = (
     _second_moment,
     _epoch,
     _key,
-    _prose,
     _too_many_levels,
     _taken_name,
 )

@@ -1,6 +1,6 @@
 """Would a split by time leave every class where it is needed? If not, rows have to be drawn."""
 
-from everloop.contracts.definition import Holdout, Task
+from everloop.contracts.definition import Holdout
 from everloop.contracts.splits import FOLDS, MINIMUM_CLASS_ROWS, PARTS
 from everloop.drafting.facts import NUMBERED, PLACE, Delivered
 from everloop.drafting.tasks import Goal
@@ -33,4 +33,4 @@ def splits_by_time(delivered: Delivered, moment: str, target: str, goal: Goal) -
         SELECT (SELECT count(DISTINCT y) FROM placed WHERE age > {TRAIN_SHARE}), min(n) FROM oldest
         """
     )
-    return bool(judged > 1 and (goal.task is Task.REGRESSION or rarest >= MINIMUM_CLASS_ROWS))
+    return bool(judged > 1 and (goal.task.answers_value or rarest >= MINIMUM_CLASS_ROWS))

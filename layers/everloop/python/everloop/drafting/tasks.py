@@ -11,6 +11,7 @@ from everloop.errors import DefinitionError
 MAXIMUM_INTEGER_CLASSES = 10
 MAXIMUM_TEXT_CLASSES = 100
 """If a person asks for them."""
+LEAST_ITEMS = 10
 POSITIVE_WORDS = frozenset(
     {
         "yes",
@@ -77,7 +78,7 @@ class Goal(NamedTuple):
     why: str
     positive: str | None = None
     classes: tuple[tuple[str, int], ...] = ()
-    """Each with its rows; empty for regression."""
+    """Each with its rows; empty for numbers."""
 
 
 def goal_of(target: Seen, wanted: Task | None) -> Goal:
@@ -151,9 +152,31 @@ def _regression(target: Seen) -> Goal | None:
     return Goal(Task.REGRESSION, target.type, f"{facts.distinct:,} different {what}")
 
 
-_GOALS = {Task.BINARY: _binary, Task.MULTICLASS: _multiclass, Task.REGRESSION: _regression}
+def _forecasting(target: Seen) -> Goal | None:
+    goal = _regression(target)
+    return goal and goal._replace(task=Task.FORECASTING)
+
+
+def _recommendation(target: Seen) -> Goal | None:
+    facts = target.facts
+    if target.type not in (ColumnType.CATEGORY, ColumnType.TEXT, ColumnType.INTEGER):
+        return None
+    if not LEAST_ITEMS <= facts.distinct <= facts.present / 2:
+        return None
+    return Goal(Task.RECOMMENDATION, ColumnType.CATEGORY, f"{facts.distinct:,} different items")
+
+
+_GOALS = {
+    Task.BINARY: _binary,
+    Task.MULTICLASS: _multiclass,
+    Task.REGRESSION: _regression,
+    Task.FORECASTING: _forecasting,
+    Task.RECOMMENDATION: _recommendation,
+}
 _EXPECTED = {
     Task.BINARY: "two different values",
     Task.MULTICLASS: f"2 to {MAXIMUM_TEXT_CLASSES} different values",
     Task.REGRESSION: "different numbers",
+    Task.FORECASTING: "different numbers",
+    Task.RECOMMENDATION: f"at least {LEAST_ITEMS} ids, each in several rows",
 }

@@ -15,7 +15,7 @@ from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.errors import DefinitionError
 from everloop.features.expression import Column, Node, columns_of
-from everloop.features.graph import Graph
+from everloop.features.graph import Graph, output_of
 from everloop.features.history.compile import compile_history
 from everloop.features.parse import parse
 from everloop.features.signature import Kind
@@ -49,6 +49,11 @@ class CompiledFeatures:
         return tuple(name for name, node in self.expressions.items() if node.kind is Kind.TEXT)
 
     @property
+    def free_texts(self) -> tuple[str, ...]:
+        """Which of the texts are columns of free text: features over them are categories."""
+        return tuple(name for name in self.texts if self.raw_columns.get(name) is ColumnType.TEXT)
+
+    @property
     def select_sql(self) -> dict[str, str]:
         """Model input → a DuckDB expression over the raw columns: DOUBLE, or VARCHAR with '' for null."""
         return {name: _MODEL_INPUT_SQL[node.kind].format(node.to_duckdb()) for name, node in self.expressions.items()}
@@ -59,13 +64,16 @@ class CompiledFeatures:
         columns = (Column(name, kind) for name, kind in self.raw_columns.items())
         return {column.name: _RAW_COLUMN_SQL[column.kind].format(column.to_duckdb()) for column in columns}
 
-    def to_onnx(self) -> onnx.ModelProto:
-        """Outputs `numbers` (float32 [N, numbers]) and `texts` (string [N, texts]); one without columns is left out."""
+    def to_onnx(self, *, apart: bool = False) -> onnx.ModelProto:
+        """Outputs `numbers` (float32 [N, numbers]) and `texts` (string [N, texts]); one without columns is left out.
+
+        `apart`, each has an output [N, 1] of its own, so that who takes some of them needs the columns of these alone.
+        """
         graph = Graph({name: column.is_textual for name, column in self.raw_columns.items()})
-        for output, element, names in (
-            (NUMBERS, TensorProto.FLOAT, self.numbers),
-            (TEXTS, TensorProto.STRING, self.texts),
-        ):
+        outputs = [(NUMBERS, TensorProto.FLOAT, self.numbers), (TEXTS, TensorProto.STRING, self.texts)]
+        if apart:
+            outputs = [(output_of(name), element, (name,)) for _, element, names in outputs for name in names]
+        for output, element, names in outputs:
             if names:
                 graph.output(output, element, [self.expressions[name].to_onnx(graph) for name in names])
         return graph.build("features")

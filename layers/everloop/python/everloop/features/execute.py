@@ -15,8 +15,8 @@ from everloop.features.expression import quote
 class ModelInputs:
     numbers: NDArray[np.float32]
     """[N, len(compiled.numbers)]; null is NaN, and so is what float32 cannot hold."""
-    texts: NDArray[np.str_]
-    """[N, len(compiled.texts)]; null is ''."""
+    texts: NDArray[np.object_]
+    """[N, len(compiled.texts)] of Python strings; null is ''."""
 
 
 def read_model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compiled: CompiledFeatures) -> ModelInputs:
@@ -28,8 +28,8 @@ def read_model_inputs(connection: duckdb.DuckDBPyConnection, table: str, compile
         with np.errstate(over="ignore"):
             numbers[:, index] = _numbers(values[name])
     numbers[np.isinf(numbers)] = np.nan
-    texts = [_texts(values[name]).astype(np.str_) for name in compiled.texts]
-    return ModelInputs(numbers, np.stack(texts, axis=1) if texts else np.empty((rows, 0), np.str_))
+    texts = [_texts(values[name]) for name in compiled.texts]
+    return ModelInputs(numbers, np.stack(texts, axis=1) if texts else np.empty((rows, 0), object))
 
 
 def read_raw_columns(

@@ -20,6 +20,11 @@ NULL_NUMBER = float("nan")
 NULL_TEXT = ""
 
 
+def output_of(name: str) -> str:
+    """Of a model input that stands apart; its column has the plain name."""
+    return f"each/{name}"
+
+
 @dataclass(frozen=True)
 class Tensor:
     name: str

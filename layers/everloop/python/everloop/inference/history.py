@@ -14,8 +14,8 @@ from everloop.contracts.definition import Definition
 from everloop.errors import EverloopError, HistoryUnavailableError, StorageError
 from everloop.features.history.state import State, empty_values, entity_key
 from everloop.features.history.steps import us_of
-from everloop.ports import Clock
-from everloop.stores.history import HistoryGroup, HistoryStore, history_groups
+from everloop.ports import Clock, ItemReader
+from everloop.stores.history import HistoryGroup, history_groups
 
 
 class LookedUp(NamedTuple):
@@ -34,14 +34,14 @@ class _Known(NamedTuple):
 
 
 class HistoryLookup:
-    def __init__(self, states: HistoryStore, clock: Clock) -> None:
+    def __init__(self, states: ItemReader, clock: Clock) -> None:
         self._states = states
         self._clock = clock
         self._by_model: dict[str, _Known] = {}
 
     def look_up(self, definition: Definition, columns: Columns) -> LookedUp:
         """One read for all rows. What cannot be read costs the history, never the answer."""
-        if not definition.history:
+        if not definition.histories:
             return LookedUp({})
         groups = self._known(definition).groups
         moments = self._moments(columns[str(definition.data.timestamp)])
@@ -50,19 +50,21 @@ class HistoryLookup:
         failures: list[EverloopError] = []
         bodies: Mapping[str, bytes] = {}
         try:
-            bodies = self._states.read([*(group.mark for group in groups), *sorted(wanted)])
+            bodies = self._states.get([*(group.mark for group in groups), *sorted(wanted)])
         except StorageError as error:
             failures.append(error)
         found: Columns = {}
-        misses = 0
+        misses, problems = 0, list[str]()
         for group, own in zip(groups, keys, strict=True):
             try:
                 values, missed = _values(group, own, moments, bodies)
                 misses += missed
             except HistoryUnavailableError as error:
                 values = [[math.nan] * len(group.features)] * len(moments)
-                failures = failures or [error]
+                problems.append(str(error))
             found |= {name: _column([row[place] for row in values]) for place, name in enumerate(group.features)}
+        if problems and not failures:
+            failures.append(HistoryUnavailableError("; ".join(problems)))
         return LookedUp(found, misses, tuple(failures))
 
     def as_learned(self, definition: Definition, learned: Mapping[str, str], columns: Columns) -> LookedUp:

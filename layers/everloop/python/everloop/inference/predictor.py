@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import Variant
 from everloop.contracts.registry import Aliases
@@ -16,12 +17,18 @@ from everloop.errors import EverloopError, ModelUnavailableError, NotFoundError,
 from everloop.inference.history import HistoryLookup
 from everloop.inference.rows import to_columns
 from everloop.ports import Clock
-from everloop.scorer import Scorer
-from everloop.stores.registry import ModelRegistry
+from everloop.scorer import Recommended, Scorer
+from everloop.stores.registry import VersionReader
 
 MODEL_FILE = "model.onnx"
 _KEPT_SCORERS = 4
 """Loaded versions a worker keeps: champion and predecessor of two models, or one with pinned ones."""
+
+
+class RecommendedItem(NamedTuple):
+    item: str | int
+    score: float | None
+    """None for one of the declared fallback."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,9 @@ class Answer:
     answered_by: str
     variant: Variant
     scores: npt.NDArray[np.float64] | None
-    """None when a text constant answers."""
+    """None when a text constant answers, and of a recommendation."""
     labels: Sequence[Any]
+    """Of each row: its class, its list of recommendations, or None for a value."""
     inputs: Columns
     failures: tuple[EverloopError, ...] = ()
     """Why the versions before the one that answered did not, or why it answered without history."""
@@ -43,7 +51,7 @@ class Predictor:
     """Warm state of one worker: loaded versions, and aliases not older than `aliases_max_age`."""
 
     def __init__(
-        self, registry: ModelRegistry, history: HistoryLookup, clock: Clock, aliases_max_age: timedelta
+        self, registry: VersionReader, history: HistoryLookup, clock: Clock, aliases_max_age: timedelta
     ) -> None:
         self._registry = registry
         self._history = history
@@ -88,10 +96,17 @@ class Predictor:
         scorer = self._scorer(definition.name, version)
         other = self._history.as_learned(definition, scorer.history, columns)
         taken = columns | other.columns  # not in place: the next version may have learned what this one has not
-        labelled = _labelled(scorer, scorer.score(taken))
+        scores: npt.NDArray[np.float64] | None
+        labels: Sequence[Any]
+        if (scorer.task is Task.RECOMMENDATION) != (definition.task is Task.RECOMMENDATION):
+            raise ModelUnavailableError(f"version {version} has the task {scorer.task}, not {definition.task}")
+        if definition.recommendation:
+            scores, labels = None, _recommended(definition, scorer.recommend(taken))
+        else:
+            scores, labels = _labelled(scorer, scorer.score(taken))
         # A version may have learned history that is declared no more, which is no input to be logged.
         inputs = {name: taken[name] for name in columns}
-        return Answer(version, answered_by, variant, *labelled, inputs, (*failures, *other.failures))
+        return Answer(version, answered_by, variant, scores, labels, inputs, (*failures, *other.failures))
 
     def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
         try:
@@ -137,6 +152,14 @@ def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[npt.NDAr
     return scores.max(axis=1), [scorer.classes[index] for index in best]
 
 
+def _recommended(definition: Definition, found: Recommended) -> list[list[RecommendedItem]]:
+    kind = int if definition.columns[definition.data.target].type is ColumnType.INTEGER else str
+    return [
+        [RecommendedItem(kind(item), score) for item, score in zip(items, scores, strict=True) if item]
+        for items, scores in zip(found.items.tolist(), found.scores.tolist(), strict=True)
+    ]
+
+
 def _constant(definition: Definition, columns: Columns, count: int, failures: tuple[EverloopError, ...]) -> Answer:
     fallback = definition.serving.fallback
     if fallback is None:
@@ -144,6 +167,9 @@ def _constant(definition: Definition, columns: Columns, count: int, failures: tu
         raise ModelUnavailableError(
             f"no version of {definition.name!r} can answer ({reasons}) and serving.fallback is not declared"
         )
+    if isinstance(fallback, tuple):
+        items = [RecommendedItem(item, None) for item in fallback]
+        return Answer(None, "fallback:default", "champion", None, [items] * count, columns, failures)
     if isinstance(fallback, str):
         return Answer(None, "fallback:default", "champion", None, [fallback] * count, columns, failures)
     scores = np.full(count, float(fallback))

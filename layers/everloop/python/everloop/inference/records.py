@@ -1,11 +1,12 @@
 """What is remembered of an answer: records for the lake, in messages that fit a queue."""
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from everloop.contracts.columns import Column, ColumnType
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
 from everloop.errors import InvalidRowsError, MalformedBodyError
@@ -24,25 +25,33 @@ def prediction_records(
 ) -> list[PredictionRecord]:
     """One record for each row of an answer, in order."""
     event_times = _event_times(definition, answer, now)
+    predicted_at = now.isoformat()
     columns = definition.served_columns
-    inputs = {
-        name: [_plain(value, columns[name]) for value in values[:, 0].tolist()]
-        for name, values in answer.inputs.items()
-    }
+    inputs = [_plain(values[:, 0].tolist(), columns[name].type) for name, values in answer.inputs.items()]
+    rows = zip(*inputs, strict=True) if inputs else [()] * len(answer.labels)
+    names = list(answer.inputs)
+    scores = [None] * len(answer.labels) if answer.scores is None else answer.scores.tolist()
     return [
-        PredictionRecord.model_construct(
+        PredictionRecord(
             prediction_id=next_id(),
-            predicted_at=now.isoformat(),
-            event_time=event_times[index],
+            predicted_at=predicted_at,
+            event_time=event_time,
             version=answer.version,
             variant=answer.variant,
             answered_by=answer.answered_by,
-            score=None if answer.scores is None else float(answer.scores[index]),
-            label=None if label is None else str(label),
-            inputs={name: values[index] for name, values in inputs.items()},
+            score=score,
+            label=_label(label),
+            inputs=dict(zip(names, row, strict=True)),
         )
-        for index, label in enumerate(answer.labels)
+        for event_time, score, label, row in zip(event_times, scores, answer.labels, rows, strict=True)
     ]
+
+
+def _label(label: Any) -> str | None:
+    """A class as text; of a recommendation the items as a JSON array."""
+    if isinstance(label, list):
+        return json.dumps([each.item for each in label], ensure_ascii=False)
+    return None if label is None else str(label)
 
 
 def messages_of(message: PredictionsMessage | OutcomesMessage) -> Iterator[str]:
@@ -129,12 +138,11 @@ def _event_times(definition: Definition, answer: "Answer", now: datetime) -> lis
     return [now.isoformat() if math.isnan(s) else datetime.fromtimestamp(s, UTC).isoformat() for s in seconds]
 
 
-def _plain(value: Any, column: Column) -> Any:
-    """A JSON value with null where the arrays hold NaN or ''."""
-    if column.type.is_textual:
-        return value or None
-    if math.isnan(value):
-        return None
-    if column.type is ColumnType.BOOLEAN:
-        return bool(value)
-    return int(value) if column.type is ColumnType.INTEGER else value
+def _plain(values: list[Any], kind: ColumnType) -> list[Any]:
+    """JSON values of a column with null where the arrays hold NaN or ''."""
+    if kind.is_textual:
+        return [value or None for value in values]
+    if kind is ColumnType.BOOLEAN or kind is ColumnType.INTEGER:
+        plain = bool if kind is ColumnType.BOOLEAN else int
+        return [None if value != value else plain(value) for value in values]  # noqa: PLR0124  # NaN is not itself
+    return [None if value != value else value for value in values]  # noqa: PLR0124

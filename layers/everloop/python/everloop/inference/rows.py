@@ -4,6 +4,7 @@ import difflib
 import math
 from collections.abc import Callable, Sequence
 from datetime import MAXYEAR, UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ import numpy as np
 from everloop.columns import Columns
 from everloop.contracts.columns import Column, ColumnType
 from everloop.contracts.definition import Definition
+from everloop.contracts.recommendation import ITEMS, SEPARATOR, join_items
 from everloop.contracts.rows import shown
 from everloop.errors import InvalidRowsError
 
 MAXIMUM_PROBLEMS = 100
 """More than a person reads; the count in the message stays exact."""
+_ROWS_TOGETHER = 10
+"""From here on a column is read as a whole; of fewer rows, each cell for itself is faster."""
 _INTEGER_BOUND = 2.0**63
 """What the lake's integer columns hold."""
 
@@ -29,17 +33,23 @@ def to_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> Column
     columns: Columns = {}
     missing = _missing_values(definition)
     for name, column in definition.inputs.items():
-        read = _READERS[column.type]
-        values = []
-        for index, row in enumerate(rows):
-            value = row.get(name)
-            try:
-                values.append(read(None if missing and _is_one_of(missing, value) else value, column))
-            except ValueError as error:
-                problems.append({"row": index, "column": name, "expected": str(error), "got": shown(value)})
+        values = [row.get(name) for row in rows]
+        if missing:
+            values = [None if _is_one_of(missing, value) else value for value in values]
+        is_items = definition.recommendation is not None and name == ITEMS
+        read_one = partial(_read_items, definition) if is_items else read_cell
+        read = read_together(values, column) if len(values) >= _ROWS_TOGETHER and not is_items else None
+        if read is None:
+            read = []
+            for index, value in enumerate(values):
+                try:
+                    read.append(read_one(value, column))
+                except ValueError as error:
+                    got = shown(rows[index].get(name))
+                    problems.append({"row": index, "column": name, "expected": str(error), "got": got})
         if not problems:
             dtype: Any = object if column.type.is_textual else np.float64
-            columns[name] = np.array(values, dtype=dtype).reshape(-1, 1)
+            columns[name] = np.array(read, dtype=dtype).reshape(-1, 1)
     problems += _unknown_columns(rows, definition)
     if problems:
         problems.sort(key=lambda problem: problem["row"])
@@ -72,8 +82,68 @@ def read_cell(value: Any, column: Column) -> Any:
     return _READERS[column.type](value, column)
 
 
+def _read_items(definition: Definition, value: Any, column: Column) -> str:
+    """The items that a user took, newest last, as the graph of a recommendation takes them."""
+    if value is None:
+        return ""
+    target = definition.columns[definition.data.target]
+    item = target.model_copy(update={"nullable": False, "allowed": None, "minimum": None, "maximum": None})
+    if not isinstance(value, list):
+        raise ValueError(f"a list of items, each a {item.type}")
+    try:
+        read = [read_cell(each, item) for each in value]
+    except ValueError as error:
+        raise ValueError(f"a list of items, each a {error}") from error
+    items = read if item.type.is_textual else [str(int(each)) for each in read]
+    if any(SEPARATOR in each for each in items):
+        raise ValueError("a list of items without the control character U+001F")
+    return join_items(items)
+
+
+def read_together(values: Sequence[Any], column: Column) -> Any:
+    """The cells of a column as `read_cell` reads each of them, ten times faster; None where one may be wrong."""
+    reader = _TOGETHER.get(column.type)
+    kinds = set(map(type, values))
+    if reader is None or (type(None) in kinds and not column.nullable):
+        return None
+    return reader(values, kinds - {type(None)}, column)
+
+
+def _numbers_together(values: Sequence[Any], kinds: set[type], column: Column) -> Any:
+    if not kinds <= {int, float}:
+        return None
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except OverflowError:
+        return None
+    known = numbers[np.isfinite(numbers)]
+    if len(known) != len(values) - values.count(None):
+        return None
+    if column.type is ColumnType.INTEGER and not ((known == np.floor(known)) & (np.abs(known) < _INTEGER_BOUND)).all():
+        return None
+    is_low = column.minimum is not None and (known < column.minimum).any()
+    is_high = column.maximum is not None and (known > column.maximum).any()
+    return None if is_low or is_high else numbers
+
+
+def _booleans_together(values: Sequence[Any], kinds: set[type], column: Column) -> Any:
+    return np.array(values, dtype=np.float64) if kinds <= {bool} else None
+
+
+def _texts_together(values: Sequence[Any], kinds: set[type], column: Column) -> Any:
+    if not kinds <= {str}:
+        return None
+    different = set(values)
+    has_null = not different.isdisjoint({None, ""})
+    different -= {None, ""}
+    if (has_null and not column.nullable) or (column.allowed is not None and not different <= set(column.allowed)):
+        return None
+    joined = "".join(different)
+    return None if "\0" in joined or not is_unicode(joined) else [value or "" for value in values]
+
+
 def _unknown_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> list[dict[str, Any]]:
-    known = definition.columns.keys()
+    known = definition.columns.keys() | definition.inputs.keys()
     hints: dict[str, str] = {}
     problems = []
     for index, row in enumerate(rows):
@@ -164,7 +234,11 @@ def parse_moment(value: Any) -> datetime:
 
 def is_unicode(text: str) -> bool:
     """False for lone surrogates, which JSON may escape and UTF-8 cannot carry."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _READERS: dict[ColumnType, Callable[[Any, Column], Any]] = {
@@ -174,4 +248,12 @@ _READERS: dict[ColumnType, Callable[[Any, Column], Any]] = {
     ColumnType.CATEGORY: _read_text,
     ColumnType.TEXT: _read_text,
     ColumnType.TIMESTAMP: _read_timestamp,
+}
+
+_TOGETHER: dict[ColumnType, Callable[[Sequence[Any], set[type], Column], Any]] = {
+    ColumnType.NUMBER: _numbers_together,
+    ColumnType.INTEGER: _numbers_together,
+    ColumnType.BOOLEAN: _booleans_together,
+    ColumnType.CATEGORY: _texts_together,
+    ColumnType.TEXT: _texts_together,
 }

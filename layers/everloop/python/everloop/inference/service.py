@@ -1,6 +1,6 @@
 """A prediction request from its parsed body to the body of its answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition
@@ -33,6 +33,7 @@ class PredictionService:
         rows = parse_rows(body, definition)
         answer = self._predictor.predict(definition, rows, pinned_version=version)
         records = prediction_records(definition, answer, now=self._clock.now(), next_id=self._next_id)
+        lags = tuple(definition.forecast.histories(definition.data.target)) if definition.forecast else None
         failures = answer.failures
         try:
             logged = PredictionsMessage.model_construct(
@@ -47,7 +48,7 @@ class PredictionService:
                 "model": definition.name,
                 "version": answer.version,
                 "predictions": [
-                    _prediction(definition, answer, record, label)
+                    _prediction(definition, answer, record, label, lags)
                     for record, label in zip(records, answer.labels, strict=True)
                 ],
             },
@@ -56,9 +57,17 @@ class PredictionService:
         )
 
 
-def _prediction(definition: Definition, answer: Answer, record: PredictionRecord, label: Any) -> dict[str, Any]:
+def _prediction(
+    definition: Definition, answer: Answer, record: PredictionRecord, label: Any, lags: Sequence[str] | None
+) -> dict[str, Any]:
+    """`lags`: what a forecast looks back with; a row beyond the horizon is answered without some, and told so."""
+    if definition.recommendation:
+        told = {"prediction_id": record.prediction_id, "items": [each._asdict() for each in label]}
+        return {**told, "answered_by": answer.answered_by, "variant": answer.variant}
     name = "value" if definition.task.answers_value else "score"
-    prediction = {"prediction_id": record.prediction_id, name: record.score}
+    prediction: dict[str, Any] = {"prediction_id": record.prediction_id, name: record.score}
     if label is not None:
         prediction["label"] = label
+    if lags is not None:
+        prediction["missing_lags"] = [lag for lag in lags if record.inputs.get(lag) is None]
     return {**prediction, "answered_by": answer.answered_by, "variant": answer.variant}

@@ -79,7 +79,7 @@ class ModelChecker:
             )
             window = read_window(definition, predictions, outcomes, input_names=list(reference.columns), **asked)
             common |= {"rows": window.rows, "outcomes": len(window.actual)}
-            if definition.history:
+            if definition.histories:
                 try:
                     common["history_skew"] = measure_skew(definition, predictions, self._batches, **asked)
                 except (EverloopError, duckdb.Error, OSError) as error:  # the rest is judged all the same
@@ -189,9 +189,23 @@ def _comparable(
     if definition.task is Task.MULTICLASS:
         right = (_normalised(definition, window.actual) == _normalised(definition, window.label)).astype(np.float64)
         return np.ones(len(right)), right
+    if definition.recommendation:
+        return _taken(definition, window)
     if definition.columns[definition.data.target].type.is_textual:
         return (window.actual == definition.data.positive).astype(np.float64), window.score
     return window.actual.astype(np.float64), window.score
+
+
+def _taken(
+    definition: Definition, window: CurrentWindow
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How many different items were taken after each recommendation, and which of its own are among them, [n, k]."""
+    lists = [_normalised(definition, np.array(json.loads(text), np.str_)).tolist() for text in window.actual]
+    answers = [_normalised(definition, np.array(json.loads(text), np.str_)).tolist() for text in window.label]
+    relevance = np.zeros((len(answers), max(map(len, answers), default=0)))
+    for row, (answer, taken) in enumerate(zip(answers, lists, strict=True)):
+        relevance[row, : len(answer)] = [item in taken for item in answer]
+    return np.array([float(len(set(taken))) for taken in lists]), relevance
 
 
 def _normalised(definition: Definition, labels: npt.NDArray[np.str_]) -> npt.NDArray[Any]:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def write_messages(
                 INPUT_PREFIX + name: _INPUT_TYPES[column.type] for name, column in inputs.items()
             }
             for record in message.records:
-                row = record.model_dump()
+                row = asdict(record)
                 row |= {INPUT_PREFIX + name: value for name, value in row.pop("inputs").items()}
                 day = date.fromisoformat(record.event_time[:10])
                 groups[message.kind, message.model, day].append(json.dumps(row))

@@ -78,7 +78,7 @@ def _present(database: duckdb.DuckDBPyConnection, predictions: Sequence[Path]) -
 
 
 def _keys(definition: Definition) -> list[str]:
-    return [name for history in definition.history.values() for name in history.by]
+    return [name for history in definition.histories.values() for name in history.by]
 
 
 def _create_sample(

@@ -46,8 +46,12 @@ def read_window(
     """Rows of [start, end) that `version` answered as the champion's model; outcomes observed until `end`.
 
     Their order does not depend on ids, which are random, so that the same traffic gives the same verdict.
-    Of repeated records one stays; of several outcomes for a prediction the newest `observed_at` wins.
+    Of repeated records one stays; of several outcomes for a prediction the newest `observed_at` wins. Those of a
+    recommendation are all items that were taken, in one JSON array.
     """
+    of_several = (
+        "to_json(list_sort(list(distinct actual)))" if definition.recommendation else "arg_max(actual, observed_at)"
+    )
     with open_database(folder) as connection:
         rows = 0
         if predictions:
@@ -63,7 +67,7 @@ def read_window(
         if rows and outcomes:
             joined = connection.execute(
                 "select actual, score, coalesce(label, '') as label from served join ("
-                " select prediction_id, arg_max(actual, observed_at) as actual"
+                f" select prediction_id, {of_several} as actual"
                 " from read_parquet($files, union_by_name = true) where observed_at <= $end group by prediction_id"
                 ") using (prediction_id) order by event_time, score, actual, prediction_id",
                 {"files": [str(path) for path in outcomes], "end": end},

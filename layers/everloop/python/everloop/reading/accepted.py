@@ -9,7 +9,7 @@ import duckdb
 
 from everloop.contracts.datasets import DatasetBatch
 from everloop.contracts.definition import Definition
-from everloop.errors import IntegrityError, UnusableRowsError
+from everloop.errors import IntegrityError, ObjectNotFoundError, UnusableRowsError
 from everloop.ids import sha256_of
 from everloop.reading.types import SQL_TYPES
 from everloop.sql import identifier, literal
@@ -23,12 +23,15 @@ _READERS = 8
 
 
 def download_rows(batches: BatchStore, model: str, chosen: Sequence[DatasetBatch], folder: Path) -> list[Path]:
-    """One file for each batch, named by its place; raises ObjectNotFoundError, and IntegrityError for other rows than
+    """One file for each batch, named by its place; raises IntegrityError where the rows are gone, or are others than
     the batch was accepted with."""
 
     def download(number: int, batch: DatasetBatch) -> Path:
         file = folder / f"{number:06}.parquet"
-        batches.download_rows(model, batch.batch_id, file)
+        try:
+            batches.download_rows(model, batch.batch_id, file)
+        except ObjectNotFoundError as error:
+            raise IntegrityError(f"batch {batch.batch_id!r}: accepted rows are gone; restore them: {error}") from error
         verify_rows(batch, file)
         return file
 

@@ -1,12 +1,16 @@
 """What an operator may do to a model, each checked, recorded and announced."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from everloop.contracts.definition import Definition
+from pydantic import ValidationError
+
+from everloop.contracts.definition import Definition, Task
+from everloop.contracts.imports import ImportedModel
 from everloop.contracts.registry import Aliases, TrainingRequest
-from everloop.errors import MalformedBodyError, NotFoundError
+from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
 from everloop.registry.moments import parse_moment
 from everloop.registry.promotion import promote, promote_once, roll_back, was_promoted
@@ -14,6 +18,9 @@ from everloop.registry.reproduction import plan_reproduction
 from everloop.stores.registry import ModelRegistry
 
 Change = Callable[..., Aliases]
+
+IMPORTABLE = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
+_OF_A_RUN: dict[str, type] = {"as_of": str, "reason": str}
 
 
 class Operations:
@@ -25,12 +32,11 @@ class Operations:
 
     def request_training(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
         """Publish `training.requested`; the run can be followed under the returned run_id."""
-        fields = _fields(body, {"as_of": str, "reason": str})
-        as_of = fields.get("as_of")
+        fields = _fields(body, _OF_A_RUN)
         request = TrainingRequest(
             model=model,
             run_id=self._next_id(),
-            as_of=self._clock.now() if as_of is None else parse_moment("as_of", as_of, error=MalformedBodyError),
+            as_of=self._moment(fields.get("as_of")),
             reason=fields.get("reason", "asked for by an operator"),
             requested_by=by,
         )
@@ -49,6 +55,33 @@ class Operations:
                 reproduction=reproduction,
             )
         )
+
+    def request_import(self, definition: Definition, body: Any, *, by: str) -> dict[str, Any]:
+        """Like `request_training`, for a run whose candidate is a model that was trained elsewhere.
+
+        Its file, and that of reference predictions, lie in the landing bucket already.
+        """
+        if definition.task not in IMPORTABLE:
+            raise ConflictingRequestError(
+                f"{definition.name!r} is a model of {definition.task}; expected one of {', '.join(IMPORTABLE)}"
+            )
+        if not isinstance(body, dict):
+            raise MalformedBodyError(f'expected an object {{"sha256": str, …}}, got a JSON {type(body).__name__}')
+        fields = _fields({name: body[name] for name in _OF_A_RUN if name in body}, _OF_A_RUN)
+        imported = _imported({name: value for name, value in body.items() if name not in _OF_A_RUN})
+        return self._request(
+            TrainingRequest(
+                model=definition.name,
+                run_id=self._next_id(),
+                as_of=self._moment(fields.get("as_of")),
+                reason=fields.get("reason", f"{imported.file} was imported by an operator"),
+                requested_by=by,
+                imported=imported,
+            )
+        )
+
+    def _moment(self, as_of: str | None) -> datetime:
+        return self._clock.now() if as_of is None else parse_moment("as_of", as_of, error=MalformedBodyError)
 
     def _request(self, request: TrainingRequest) -> dict[str, Any]:
         document = request.model_dump(mode="json")
@@ -93,6 +126,16 @@ class Operations:
             newest = aliases.history[-1].model_dump(mode="json")
             self._events.publish("model.alias_changed", subject=model, data={"alias": "champion", **newest})
         return aliases
+
+
+def _imported(body: dict[str, Any]) -> ImportedModel:
+    try:
+        return ImportedModel.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        what = str(first["msg"]).removeprefix("Value error, ")
+        raise MalformedBodyError(f"{where}: {what}" if where else what) from error
 
 
 def _fields(body: Any, expected: dict[str, type]) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import json
 from datetime import datetime
 from typing import Any
 
-from everloop import __version__
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Reproduction, RunStatus
 from everloop.errors import ConflictingRequestError
+from everloop.ids import code_version
 from everloop.stores.registry import LINEAGE, ModelRegistry
 
 MODELS = ("model.onnx", "judged.onnx")
@@ -21,7 +21,12 @@ def plan_reproduction(registry: ModelRegistry, definition: Definition, version: 
     model = definition.name
     manifest = registry.manifest(model, version)
     lineage = json.loads(registry.read(model, version, LINEAGE))
-    for name, deployed in (("definition_hash", definition.hash), ("code_version", __version__)):
+    if imported := lineage.get("imported"):
+        raise ConflictingRequestError(
+            f"version {version} of {model!r} was imported from {imported['file']} (sha256 {imported['sha256']}): it was"
+            " trained elsewhere, and cannot be trained again here"
+        )
+    for name, deployed in (("definition_hash", definition.hash), ("code_version", code_version())):
         if lineage[name] != deployed:
             raise ConflictingRequestError(
                 f"version {version} of {model!r} was made with {name} {lineage[name]}, deployed is {deployed}; "

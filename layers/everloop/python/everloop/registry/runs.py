@@ -47,11 +47,13 @@ def finish_run(
             or declined
             or compared
             or state.get("reason", ""),
+            "notes": (state.get("dataset") or {}).get("notes", []),
             "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics", {}),
             "intervals": evaluation.get("intervals", {}),
             "champion": _champion(evaluation.get("champion")),
             "gates": evaluation.get("gates", []),
+            "rungs": _search(state)["rungs"] if _trials(state) and _search(state) else [],
             "trials": _trials(state),
             "chosen_trial": (state.get("candidate") or {}).get("trial"),
             "reproduces": reproduction.version if reproduction else None,
@@ -67,10 +69,17 @@ def finish_run(
 
 
 def _trials(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """As planned and as they ended: one that was lost tells no more than its number and its error."""
-    planned = {trial["trial"]: trial for trial in (state.get("dataset") or {}).get("trials", [])}
-    ended = [{**planned.get(trial["trial"], {}), **trial} for trial in state.get("trials") or []]
-    return [{name: trial[name] for name in TrialReport.model_fields if name in trial} for trial in ended]
+    """Each as it ended in the last rung that it was judged in."""
+    ended = [*_search(state).get("dropped", []), *(state.get("trials") or [])]
+    last = {trial["trial"]: trial for trial in ended}
+    return [
+        {name: last[number][name] for name in TrialReport.model_fields if name in last[number]}
+        for number in sorted(last)
+    ]
+
+
+def _search(state: dict[str, Any]) -> dict[str, Any]:
+    return (state.get("dataset") or {}).get("search") or {}
 
 
 def _champion(metrics: dict[str, Any] | None) -> dict[str, Any] | None:

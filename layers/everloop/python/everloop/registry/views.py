@@ -1,10 +1,12 @@
 """The registry and the checks as the read API shows them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import RunReport, parse_version
+from everloop.errors import NotFoundError
 from everloop.registry.datasets import DatasetViews
 from everloop.registry.moments import parse_moment
 from everloop.stores.checks import CheckStore
@@ -51,10 +53,20 @@ class ModelViews:
     def version(self, model: str, version: str) -> dict[str, Any]:
         number = parse_version(model, version)
         lineage = json.loads(self._registry.read(model, number, "lineage.json"))
-        return {**self._summary(model, number), "lineage": lineage}
+        files = self._registry.manifest(model, number).files
+        return {**self._summary(model, number), "lineage": lineage, "files": files, "plots": _plots(files)}
 
     def card(self, model: str, version: str) -> str:
         return self._registry.read(model, parse_version(model, version), "card.md").decode()
+
+    def plot(self, model: str, version: str, name: str) -> str:
+        """SVG; raises NotFoundError that lists what there is."""
+        number = parse_version(model, version)
+        known = _plots(self._registry.manifest(model, number).files)
+        if name not in known:
+            there = f"it has {', '.join(known)}" if known else "it has none"
+            raise NotFoundError(f"version {number} of {model!r} has no plot {name[:80]!r}; {there}")
+        return self._registry.read(model, number, name).decode()
 
     def history(self, model: str) -> dict[str, Any]:
         return self._registry.aliases(model).model_dump(mode="json")
@@ -92,6 +104,10 @@ class ModelViews:
             "created_at": manifest.created_at.isoformat(),
             "metrics": json.loads(self._registry.read(model, version, "metrics.json"))["candidate"],
         }
+
+
+def _plots(files: Iterable[str]) -> list[str]:
+    return sorted(name for name in files if name.endswith(".svg"))
 
 
 def _compared(report: RunReport) -> dict[str, Any]:

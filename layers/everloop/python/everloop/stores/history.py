@@ -1,7 +1,7 @@
 """Kept states of entities: one item for each entity of each `by` of a model."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
@@ -63,10 +63,6 @@ class Written(NamedTuple):
 class HistoryStore:
     def __init__(self, table: ItemTable) -> None:
         self._table = table
-
-    def read(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Raises StorageError."""
-        return self._table.get(keys)
 
     def write(self, items: Iterable[KeptItem], *, sequence: int) -> Written:
         """A few at a time; raises StorageError."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from everloop.contracts.registry import Aliases, Manifest, RunPointer, RunReport
 from everloop.errors import IntegrityError, NotFoundError, ObjectNotFoundError, PreconditionFailedError
-from everloop.ports import ObjectStore
+from everloop.ports import ObjectReader, ObjectStore
 
 MANIFEST = "manifest.json"
 LINEAGE = "lineage.json"
@@ -23,15 +23,11 @@ _READERS = 10
 """Threads that read at once: as many as a client of S3 keeps connections."""
 
 
-class ModelRegistry:
-    def __init__(self, objects: ObjectStore) -> None:
+class VersionReader:
+    """What an answer needs of the registry."""
+
+    def __init__(self, objects: ObjectReader) -> None:
         self._objects = objects
-
-    # Versions
-
-    def versions(self, model: str) -> list[int]:
-        """Complete versions, oldest first."""
-        return sorted(version for version, name in self._files(model) if name == MANIFEST)
 
     def manifest(self, model: str, version: int) -> Manifest:
         """Raises NotFoundError, or IntegrityError for a manifest that cannot be read."""
@@ -55,6 +51,33 @@ class ModelRegistry:
         if found != expected:
             raise IntegrityError(f"{model} version {version}: {name} has sha256 {found}, its manifest says {expected}")
         return body
+
+    def aliases(self, model: str) -> Aliases:
+        """Raises IntegrityError when they cannot be read."""
+        return self._aliases(model)[0]
+
+    def _aliases(self, model: str) -> tuple[Aliases, str | None]:
+        try:
+            stored = self._objects.get(f"{model}/aliases.json")
+        except ObjectNotFoundError:
+            return Aliases(model=model), None
+        try:
+            return Aliases.model_validate_json(stored.body), stored.etag
+        except ValidationError as error:
+            raise IntegrityError(f"{model}: aliases.json is damaged; restore its last good version") from error
+
+
+class ModelRegistry(VersionReader):
+    _objects: ObjectStore
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    # Versions
+
+    def versions(self, model: str) -> list[int]:
+        """Complete versions, oldest first."""
+        return sorted(version for version, name in self._files(model) if name == MANIFEST)
 
     def register(self, model: str, run_id: str, files: Mapping[str, bytes], *, now: datetime) -> int:
         """Store a candidate's files as the next version and return its number; the same run gets the same number.
@@ -95,10 +118,6 @@ class ModelRegistry:
 
     # Aliases
 
-    def aliases(self, model: str) -> Aliases:
-        """Raises IntegrityError when they cannot be read."""
-        return self._aliases(model)[0]
-
     def change_aliases(self, model: str, change: Callable[[Aliases], Aliases]) -> Aliases:
         """Apply `change` to the newest aliases until nobody else was faster; `change` may run several times."""
         wanted = None
@@ -118,16 +137,6 @@ class ModelRegistry:
             else:
                 return wanted
         raise PreconditionFailedError(f"{model}: the aliases changed {_SWAP_ATTEMPTS} times meanwhile; try again")
-
-    def _aliases(self, model: str) -> tuple[Aliases, str | None]:
-        try:
-            stored = self._objects.get(f"{model}/aliases.json")
-        except ObjectNotFoundError:
-            return Aliases(model=model), None
-        try:
-            return Aliases.model_validate_json(stored.body), stored.etag
-        except ValidationError as error:
-            raise IntegrityError(f"{model}: aliases.json is damaged; restore its last good version") from error
 
     # Runs
 

@@ -17,7 +17,10 @@ class WorkStore:
 
     def read(self, name: str) -> bytes:
         """Raises ObjectNotFoundError."""
-        return self._objects.get(self._folder + name).body
+        try:
+            return self._objects.get(self._folder + name).body
+        except ObjectNotFoundError as error:
+            raise ObjectNotFoundError(f"{error}; files of a run are kept for 30 days: train again") from error
 
     def find(self, name: str) -> bytes | None:
         try:

@@ -3,28 +3,17 @@
 import json
 from typing import Any
 
-import onnx
-
-from everloop import __version__
-from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import TrainingRequest
+from everloop.features.profile import Profile
+from everloop.ids import code_version
 from everloop.training.candidate import Candidate
 from everloop.training.card import write_card
 from everloop.training.evaluation import Evaluation
 from everloop.training.mlbom import write_mlbom
+from everloop.training.mlflow_directory import mlflow_files
 from everloop.training.plots import draw_plots
 from everloop.training.prepared import PreparedDataset
-
-_MLFLOW_TYPES = {
-    ColumnType.NUMBER: "double",
-    ColumnType.INTEGER: "double",
-    ColumnType.BOOLEAN: "double",
-    ColumnType.TIMESTAMP: "double",
-    ColumnType.CATEGORY: "string",
-    ColumnType.TEXT: "string",
-}
-"""As the graph takes them: nulls make integers and booleans doubles; a timestamp is epoch seconds."""
 
 
 def version_files(
@@ -49,16 +38,18 @@ def version_files(
         "batches": dataset.batches,
         "split_id": dataset.split_id,
         "definition_hash": definition.hash,
-        "code_version": __version__,
+        "code_version": code_version(),
         "algorithm": candidate.algorithm,
         "parameters": candidate.parameters,
         "seed": definition.training.seed,
+        "judged_on_unseen_rows": "unknown" if candidate.imported else "yes",
     }
+    if candidate.imported:
+        lineage["imported"] = {**candidate.imported, "by": request.requested_by}
     plots = draw_plots(evaluation.metrics)
     return {
         "model.onnx": candidate.model,
         "judged.onnx": candidate.judged,
-        "MLmodel": _json(_mlmodel(definition, candidate, request)),
         "metrics.json": _json(evaluation.metrics),
         "lineage.json": _json(lineage),
         "profile.json": profile,
@@ -66,29 +57,10 @@ def version_files(
         "mlbom.json": _json(
             write_mlbom(definition, lineage, evaluation.metrics, model=candidate.model, plots=list(plots))
         ),
+        **mlflow_files(definition, candidate.model, request, Profile.from_json(profile)),
         **{name: plot.svg.encode() for name, plot in plots.items()},
     }
 
 
 def _json(document: Any) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True).encode()
-
-
-def _mlmodel(definition: Definition, candidate: Candidate, request: TrainingRequest) -> dict[str, Any]:
-    """JSON is YAML, so MLflow reads this as it is."""
-    model_inputs = [value.name for value in onnx.load_from_string(candidate.model).graph.input]
-    columns = definition.served_columns
-    inputs = [{"name": name, "type": _MLFLOW_TYPES[columns[name].type], "required": True} for name in model_inputs]
-    return {
-        "flavors": {
-            "onnx": {
-                "data": "model.onnx",
-                "onnx_version": onnx.__version__,
-                "providers": ["CPUExecutionProvider"],
-            },
-            "python_function": {"data": "model.onnx", "loader_module": "mlflow.onnx", "python_version": "3.13"},
-        },
-        "signature": {"inputs": json.dumps(inputs)},
-        "run_id": request.run_id,
-        "model_uuid": request.run_id,
-    }

@@ -13,8 +13,9 @@ from everloop.columns import Columns
 from everloop.contracts.definition import Definition, Task
 from everloop.scorer import METADATA_KEY, THRESHOLD, Scorer
 from everloop.training.calibration import Calibration, calibrate
-from everloop.training.learned import NUMBERS, TEXTS, Learned, fit, merge
+from everloop.training.learned import NUMBERS, TEXTS, Learned, learn, merge
 from everloop.training.prepared import PreparedDataset
+from everloop.training.recommender import Recommender
 
 PARITY_TOLERANCE = 1e-4
 """Largest difference of a probability, or of a value relative to the target's spread: float32 sums against float64."""
@@ -38,7 +39,9 @@ class Candidate:
     """Largest difference between the ONNX models on raw rows and scikit-learn on prepared ones."""
     parity_rows: int
     calibration: dict[str, Any] = field(default_factory=dict)
-    """The curve over its probabilities, whether it is `taken`, and why; empty for what answers none of one class."""
+    """The curve over its probabilities, whether it is `taken`, and why; empty for what answers none."""
+    imported: dict[str, Any] = field(default_factory=dict)
+    """Of a model that was trained elsewhere: its file, producer, mapping and reference; empty for one fitted here."""
 
     def to_files(self) -> dict[str, bytes]:
         facts = {name: value for name, value in asdict(self).items() if name not in ("model", "judged")}
@@ -62,7 +65,7 @@ def fit_candidate(
     threshold = definition.serving.costs.threshold if definition.serving.costs else THRESHOLD
     models, differences, rows = [], [], 0
     for taken in (dataset.train_rows, slice(None)):
-        learned = fit(algorithm, parameters, dataset, taken, seed=definition.training.seed)
+        learned = learn(algorithm, parameters, dataset, taken, seed=definition.training.seed)
         models.append(build_model(learned, dataset, features, calibration=calibration, threshold=threshold))
         difference, compared = measure_parity(models[-1], learned, dataset, calibration=calibration)
         differences.append(difference)
@@ -79,7 +82,7 @@ def fit_candidate(
 
 
 def build_model(
-    learned: Learned,
+    learned: Learned | Recommender,
     dataset: PreparedDataset,
     features: onnx.ModelProto,
     *,
@@ -87,18 +90,25 @@ def build_model(
     threshold: float = THRESHOLD,
 ) -> bytes:
     """One graph from raw columns to the answer, with the task, the classes and the threshold in its metadata."""
-    tensors = ((NUMBERS, dataset.number_names), (TEXTS, dataset.text_names))
-    shared = [(name.removeprefix("in_"), name) for name, columns in tensors if columns]
-    merged = merge(features, learned.to_onnx(dataset), shared)
-    _finish(merged, dataset, calibration, threshold)
+    if isinstance(learned, Recommender):
+        merged = learned.to_onnx()
+        metadata = {"task": dataset.task, "classes": [], "items": len(learned.items)}
+        helper.set_model_props(merged, {METADATA_KEY: json.dumps(metadata)})
+    else:
+        tensors = ((NUMBERS, dataset.number_names), (TEXTS, dataset.text_names))
+        shared = [(name.removeprefix("in_"), name) for name, columns in tensors if columns]
+        merged = merge(features, learned.to_onnx(dataset), shared)
+        _finish(merged, dataset, calibration, threshold)
     onnx.checker.check_model(merged)
     return bytes(merged.SerializeToString(deterministic=True))
 
 
 def measure_parity(
-    model: bytes, learned: Learned, dataset: PreparedDataset, *, calibration: Calibration | None = None
+    model: bytes, learned: Learned | Recommender, dataset: PreparedDataset, *, calibration: Calibration | None = None
 ) -> tuple[float, int]:
     """Largest difference over the whole holdout and the probes, and how many rows were compared."""
+    if isinstance(learned, Recommender):
+        return learned.difference(model, dataset)
     scorer = Scorer(model)
     worst, rows = 0.0, 0
     spread = float(np.std(dataset.target)) or 1.0
@@ -106,7 +116,7 @@ def measure_parity(
     pairs: list[tuple[Any, Columns]] = [(holdout, dataset.holdout_raw), (dataset.probes, dataset.probes_raw)]
     for inputs, raw in pairs:
         expected = learned.predict(inputs)
-        expected = calibration.apply(expected) if calibration else expected
+        expected = calibration.curve.apply(expected) if calibration else expected
         scale = np.maximum(np.abs(expected), spread) if dataset.task.answers_value else 1.0
         difference = np.abs(scorer.score(raw) - expected) / scale
         # NaN compares as "not worse": what cannot be compared must count as the largest difference there is.
@@ -123,17 +133,18 @@ def _finish(
     source = graph.output[0].name
     del graph.output[:]
     if dataset.task is Task.BINARY:
-        one = helper.make_tensor("positive_index", TensorProto.INT64, [1], [1])
-        graph.initializer.append(one)
-        raw = "uncalibrated" if calibration else "score"
-        graph.node.append(helper.make_node("Gather", [source, "positive_index"], [raw], axis=1))
-        if calibration:
-            nodes, constants = calibration.to_onnx(raw, "score")
-            graph.node.extend(nodes)
-            graph.initializer.extend(constants)
         name, width = "score", 1
     else:
         name, width = ("value", 1) if dataset.task.answers_value else ("probabilities", len(dataset.classes))
+    if calibration:
+        nodes, constants = calibration.curve.to_onnx(source, name)
+        graph.node.extend(nodes)
+        graph.initializer.extend(constants)
+    elif dataset.task is Task.BINARY:
+        one = helper.make_tensor("positive_index", TensorProto.INT64, [1], [1])
+        graph.initializer.append(one)
+        graph.node.append(helper.make_node("Gather", [source, "positive_index"], [name], axis=1))
+    else:
         graph.node.append(helper.make_node("Identity", [source], [name]))
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, width]))
     metadata: dict[str, Any] = {"task": dataset.task, "classes": dataset.classes, "history": dataset.history}

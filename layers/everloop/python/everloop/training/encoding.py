@@ -1,8 +1,10 @@
-"""Categories to codes, fitted once and written as ONNX, so that serving encodes exactly as training did."""
+"""Texts to codes, fitted once and written as ONNX, so that serving encodes exactly as training did."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,7 @@ from onnx import NodeProto, helper, numpy_helper
 
 from everloop.metrics import Floats
 from everloop.training.prepared import Inputs
+from everloop.training.tfidf import TextCodes, fit_texts
 
 Texts = npt.NDArray[np.str_]
 
@@ -42,23 +45,39 @@ class ColumnCodes:
     other: float
     """Of every other level."""
     kind: Codes
+    width = 1
 
-    def encode(self, texts: Texts) -> npt.NDArray[np.float32]:
-        return np.array([self.codes.get(text, self.other) for text in texts.tolist()], dtype=np.float32)
+    def encode(self, texts: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """[n, 1]"""
+        return np.array([[self.codes.get(text, self.other)] for text in texts.tolist()], np.float32).reshape(-1, 1)
+
+    def to_onnx(self, text: str, code: str) -> list[NodeProto]:
+        encoder = helper.make_node(
+            "LabelEncoder",
+            [text],
+            [code],
+            domain="ai.onnx.ml",
+            keys_strings=list(self.codes) or [""],
+            values_floats=list(self.codes.values()) or [self.other],
+            default_float=self.other,
+        )
+        return [encoder]
 
 
 @dataclass(frozen=True)
-class CategoryEncoder:
-    columns: tuple[ColumnCodes, ...]
+class Encoder:
+    columns: tuple[ColumnCodes | TextCodes, ...]
 
     def transform(self, inputs: Inputs) -> npt.NDArray[np.float32]:
-        """[n, numbers + texts] float32: the numbers as they are, then a code for each text."""
+        """[n, numbers + widths] float32: the numbers as they are, then the codes of each text."""
         codes = [column.encode(inputs.texts[:, place]) for place, column in enumerate(self.columns)]
         return np.column_stack([inputs.numbers, *codes]).astype(np.float32)
 
     def places(self, kind: Codes, n_numbers: int) -> list[int]:
-        """Which columns of the matrix hold codes of this kind."""
-        return [n_numbers + place for place, column in enumerate(self.columns) if column.kind is kind]
+        """Which columns of the matrix hold codes of categories of this kind."""
+        places = accumulate((column.width for column in self.columns), initial=n_numbers)
+        of_columns = zip(places, self.columns, strict=False)  # the last place is the width of the matrix
+        return [place for place, column in of_columns if isinstance(column, ColumnCodes) and column.kind is kind]
 
     def to_onnx(self, numbers: str, texts: str, output: str, n_numbers: int) -> list[NodeProto]:
         """Nodes that turn the tensors `numbers` [n, numbers] and `texts` [n, texts] into `output`."""
@@ -69,59 +88,70 @@ class CategoryEncoder:
             nodes += [
                 helper.make_node("Constant", [], [f"text_index_{place}"], value=index),
                 helper.make_node("Gather", [texts, f"text_index_{place}"], [f"text_{place}"], axis=1),
-                helper.make_node(
-                    "LabelEncoder",
-                    [f"text_{place}"],
-                    [f"code_{place}"],
-                    domain="ai.onnx.ml",
-                    keys_strings=list(column.codes) or [""],
-                    values_floats=list(column.codes.values()) or [column.other],
-                    default_float=column.other,
-                ),
+                *column.to_onnx(f"text_{place}", f"code_{place}"),
             ]
             parts.append(f"code_{place}")
         return [*nodes, helper.make_node("Concat", parts, [output], axis=1)]
 
 
 def fit_encoder(
-    codes: Codes, inputs: Inputs, target: Floats, *, seed: int
-) -> tuple[CategoryEncoder, npt.NDArray[np.float32]]:
-    """The encoder, and the matrix to fit on: not what it makes of these rows where that would betray their targets."""
-    encode = _means if codes is Codes.MEANS else _levels
-    encoder = CategoryEncoder(tuple(encode(texts, target) for texts in inputs.texts.T))
-    matrix = encoder.transform(inputs)
-    n_numbers = inputs.numbers.shape[1]
-    folds = np.random.default_rng(seed).permutation(len(target)) % FOLDS
-    for place in encoder.places(Codes.MEANS, n_numbers):
-        texts = inputs.texts[:, place - n_numbers]
-        rare = _rows_of_level(texts) < OWN_ROWS
-        matrix[rare, place] = _held_out_means(texts, target, folds)[rare]
-    return encoder, matrix
+    codes: Codes, inputs: Inputs, target: Floats, *, seed: int, free: Collection[int] = (), classes: int = 0
+) -> tuple[Encoder, npt.NDArray[np.float32]]:
+    """The encoder, and the matrix to fit on: not what it makes of these rows where that would betray their targets.
+
+    `free` are the places of the texts that are read word by word; the others are categories. Of more than two `classes`
+    a free text gets a code for each.
+    """
+    ranks = np.random.default_rng(seed).permutation(len(target))
+    outcomes = np.eye(classes)[target.astype(np.int64)] if classes > 2 else target.reshape(-1, 1)
+    fitted: list[tuple[ColumnCodes | TextCodes, npt.NDArray[np.float32]]] = [
+        fit_texts(texts, outcomes, ranks)
+        if place in free
+        else _fit_levels(codes, texts.astype(np.str_), target, ranks % FOLDS)
+        for place, texts in enumerate(inputs.texts.T)
+    ]
+    parts = [inputs.numbers, *(part for _, part in fitted)]
+    return Encoder(tuple(column for column, _ in fitted)), np.column_stack(parts).astype(np.float32)
 
 
-def _held_out_means(texts: Texts, target: Floats, folds: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Of each row's level in the rows of other folds: the mean with the row itself would betray its target.
+def _fit_levels(
+    codes: Codes, texts: Texts, target: Floats, folds: npt.NDArray[np.int64]
+) -> tuple[ColumnCodes, npt.NDArray[np.float32]]:
+    column = (_means if codes is Codes.MEANS else _levels)(texts, target)
+    part = column.encode(texts)
+    if column.kind is Codes.MEANS:
+        _, level, counts = np.unique(texts, return_inverse=True, return_counts=True)
+        rare = counts[level] < OWN_ROWS
+        part[rare] = _held_out_means(level, target, folds)[rare]
+    return column, part
+
+
+def _held_out_means(
+    level: npt.NDArray[np.int64], target: Floats, folds: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Of each row's level, by its number, in the rows of other folds: with the row itself it would betray its target.
 
     A level with few rows otherwise tells a tree what to answer for exactly these rows (Prokhorenkova et al., CatBoost,
     2018, section 3.2).
     """
-    means = np.empty(len(texts), np.float32)
+    means = np.empty((len(level), 1), np.float32)
     for fold in range(FOLDS):
         held_out = folds == fold
-        means[held_out] = _means(texts[~held_out], target[~held_out]).encode(texts[held_out])
+        of_levels, _ = _smoothed_means(level[~held_out], target[~held_out], level.max() + 1)
+        means[held_out, 0] = of_levels[level[held_out]]
     return means
 
 
-def _rows_of_level(texts: Texts) -> npt.NDArray[np.int64]:
-    _, inverse, counts = np.unique(texts, return_inverse=True, return_counts=True)
-    return counts[inverse]
+def _smoothed_means(level: npt.NDArray[np.int64], target: Floats, levels: int) -> tuple[Floats, float]:
+    """[levels], and the mean of all rows, which that of a level without rows is."""
+    counts, sums = np.bincount(level, minlength=levels), np.bincount(level, target, minlength=levels)
+    overall = float(target.mean())
+    return np.where(counts, (sums + SMOOTHING_ROWS * overall) / (counts + SMOOTHING_ROWS), overall), overall
 
 
 def _means(texts: Texts, target: Floats) -> ColumnCodes:
-    levels, inverse, counts = np.unique(texts, return_inverse=True, return_counts=True)
-    sums = np.bincount(inverse, weights=target, minlength=len(levels))
-    overall = float(target.mean())
-    means = (sums + SMOOTHING_ROWS * overall) / (counts + SMOOTHING_ROWS)
+    levels, level = np.unique(texts, return_inverse=True)
+    means, overall = _smoothed_means(level, target, len(levels))
     return ColumnCodes(dict(zip(levels.tolist(), means.tolist(), strict=True)), overall, Codes.MEANS)
 
 

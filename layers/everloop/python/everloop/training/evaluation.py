@@ -14,11 +14,13 @@ from everloop.contracts.definition import METRICS as METRICS_OF_TASK
 from everloop.contracts.definition import Definition, Task
 from everloop.contracts.registry import Gate
 from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError
-from everloop.metrics import METRICS, Floats, Interval, bootstrap_difference, bootstrap_interval
+from everloop.metrics import METRICS, Interval, bootstrap_difference, bootstrap_interval
 from everloop.scorer import Scorer
 from everloop.stores.registry import ModelRegistry
+from everloop.training.baselines import baselines
 from everloop.training.candidate import Candidate
 from everloop.training.gates import GATES, Evidence
+from everloop.training.judging import judge
 from everloop.training.prepared import PreparedDataset
 from everloop.training.statistics import measure
 from everloop.training.statistics.judged import Judged
@@ -91,20 +93,19 @@ def evaluate(
     against: int | None = None,
 ) -> Evaluation:
     """`against` is the version that was champion meanwhile, sound or not: only over that one may it be promoted."""
-    _, target = dataset.holdout
     scorer = Scorer(fitted.judged)
-    score = scorer.score(dataset.holdout_raw)
+    target, score = judge(scorer, dataset)
     names = METRICS_OF_TASK[dataset.task]
     candidate = {name: METRICS[name](target, score) for name in names}
-    baseline = {name: METRICS[name](target, _naive(dataset, len(target))) for name in names}
+    naive = baselines(dataset, definition)
     seed = definition.training.seed
     intervals = {name: bootstrap_interval(name, target, score, seed=seed) for name in names}
     statistics = measure(Judged(definition, dataset, scorer, target, score))
-    over_champion, champion_metrics, note = _against(champion, dataset, definition, target, score)
+    over_champion, champion_metrics, note = _against(champion, dataset, definition, scorer)
     evidence = Evidence(
         definition=definition,
         candidate=candidate,
-        baseline=baseline,
+        baseline=naive[0],
         over_champion=over_champion,
         champion_note=note,
         parity_difference=fitted.parity_difference,
@@ -112,11 +113,13 @@ def evaluate(
         latency_ms=_latency_ms(scorer, dataset.holdout_raw),
         size_mb=len(fitted.model) / 1e6,
         statistics=statistics,
+        imported=fitted.imported,
     )
     gates = tuple(gate(evidence) for gate in GATES)
     metrics = {
         "candidate": candidate,
-        "baseline": baseline,
+        "baseline": naive[0].metrics,
+        "baselines": {each.name: each.metrics for each in naive},
         "champion": champion_metrics,
         "against": against,
         "metric": definition.metric,
@@ -133,7 +136,7 @@ def evaluate(
 
 
 def _against(
-    champion: Champion | None, dataset: PreparedDataset, definition: Definition, target: Floats, score: Floats
+    champion: Champion | None, dataset: PreparedDataset, definition: Definition, candidate: Scorer
 ) -> tuple[Interval | None, dict[str, Any] | None, str]:
     if champion is None:
         return None, None, "there is no champion yet"
@@ -143,23 +146,23 @@ def _against(
         # A champion that cannot even read today's columns must not block its successor.
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
     model, rows = _fair_comparison(champion, dataset, definition.data.timestamp)
-    if len(rows) < MINIMUM_COMPARED_ROWS:
+    target, score = judge(candidate, dataset, rows) if len(rows) else (np.empty(0), np.empty(0))
+    if len(target) < MINIMUM_COMPARED_ROWS:
+        unit = "users" if dataset.task is Task.RECOMMENDATION else "rows"
         note = (
-            f"only {len(rows)} rows of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS} are "
-            "needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
+            f"only {len(target)} {unit} of the holdout are new to champion {champion.version}, {MINIMUM_COMPARED_ROWS}"
+            " are needed for a fair comparison; upload newer data or set promotion.must_beat_champion = false"
         )
         return Interval(float("nan"), float("nan"), float("nan")), None, note
     try:
-        scorer = Scorer(model)
-        raw = {name: values[rows] for name, values in dataset.holdout_raw.items()}
-        other = _in_todays_classes(scorer, scorer.score(raw), dataset)
+        _, other = judge(Scorer(model), dataset, rows)
     except ModelUnavailableError as error:
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
-    gain = bootstrap_difference(definition.metric, target[rows], score[rows], other, seed=definition.training.seed)
+    gain = bootstrap_difference(definition.metric, target, score, other, seed=definition.training.seed)
     if not np.isfinite(gain).all():
-        return gain, None, f"the {len(rows)} rows new to champion {champion.version} have no {definition.metric}"
-    metrics = {name: METRICS[name](target[rows], other) for name in METRICS_OF_TASK[dataset.task]}
-    return gain, {"version": champion.version, "rows": len(rows), **metrics}, ""
+        return gain, None, f"the {len(target)} rows new to champion {champion.version} have no {definition.metric}"
+    metrics = {name: METRICS[name](target, other) for name in METRICS_OF_TASK[dataset.task]}
+    return gain, {"version": champion.version, "rows": len(target), **metrics}, ""
 
 
 def _refuse_stranger(scorer: Scorer, dataset: PreparedDataset) -> None:
@@ -171,15 +174,6 @@ def _refuse_stranger(scorer: Scorer, dataset: PreparedDataset) -> None:
         raise ModelUnavailableError(f"its task is {scorer.task}")
     if scorer.task is Task.BINARY and scorer.classes[1] != dataset.classes[1]:
         raise ModelUnavailableError(f"its positive class is {scorer.classes[1]!r}")
-
-
-def _in_todays_classes(scorer: Scorer, score: Floats, dataset: PreparedDataset) -> Floats:
-    """Probabilities in the order of the dataset's classes; 0 for a class that is new since."""
-    if scorer.task is Task.MULTICLASS:
-        places = {label: place for place, label in enumerate(scorer.classes)}
-        unknown = np.zeros((len(score), 1))
-        return np.hstack([score, unknown])[:, [places.get(label, -1) for label in dataset.classes]]
-    return score
 
 
 def _fair_comparison(
@@ -202,15 +196,6 @@ def _fair_comparison(
 
 def _epoch(moment: str | None) -> float:
     return float("nan") if moment is None else datetime.fromisoformat(moment).timestamp()
-
-
-def _naive(dataset: PreparedDataset, count: int) -> Floats:
-    """The training rows' mean (regression), share of positives (binary) or class shares (multiclass) for every row."""
-    _, target = dataset.train
-    if dataset.task is Task.MULTICLASS:
-        shares = np.bincount(target.astype(int), minlength=len(dataset.classes)) / len(target)
-        return np.tile(shares, (count, 1))
-    return np.full(count, target.mean())
 
 
 def _latency_ms(scorer: Scorer, raw: Columns) -> float:

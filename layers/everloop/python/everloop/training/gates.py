@@ -1,12 +1,13 @@
 """What a candidate must pass to become a version: one function per gate, one table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from everloop.contracts.definition import LOWER_IS_BETTER, Definition
 from everloop.contracts.registry import Gate
 from everloop.metrics import Interval
+from everloop.training.baselines import Baseline
 from everloop.training.candidate import PARITY_TOLERANCE
 from everloop.training.statistics.indifference import TOLERANCE as INDIFFERENCE_TOLERANCE
 from everloop.training.statistics.monotone import TOLERANCE as MONOTONE_TOLERANCE
@@ -17,8 +18,8 @@ class Evidence:
     definition: Definition
     candidate: dict[str, float]
     """Metrics on the holdout."""
-    baseline: dict[str, float]
-    """The same of the naive prediction: the training rows' prior or mean."""
+    baseline: Baseline
+    """The best naive prediction."""
     over_champion: Interval | None
     """Paired difference of the definition's metric to the champion's on the same rows; None without a champion."""
     champion_note: str
@@ -29,6 +30,8 @@ class Evidence:
     """Of the shipped model, in millions of bytes."""
     statistics: Mapping[str, Any]
     """What `measure` found on the holdout."""
+    imported: Mapping[str, Any] = field(default_factory=dict)
+    """Of a model that was trained elsewhere; empty for one fitted here."""
 
 
 def minimum_metrics(evidence: Evidence) -> Gate:
@@ -42,9 +45,10 @@ def minimum_metrics(evidence: Evidence) -> Gate:
 
 def beats_baseline(evidence: Evidence) -> Gate:
     name = evidence.definition.metric
-    value, naive = evidence.candidate[name], evidence.baseline[name]
+    value, naive = evidence.candidate[name], evidence.baseline.metrics[name]
     better = value < naive if name in LOWER_IS_BETTER else value > naive
-    return Gate(name="baseline", passed=better, detail=f"{name} {value:.4f}, the naive prediction has {naive:.4f}")
+    detail = f"{name} {value:.4f}, the naive prediction ({evidence.baseline.name}) has {naive:.4f}"
+    return Gate(name="baseline", passed=better, detail=detail)
 
 
 def beats_champion(evidence: Evidence) -> Gate:
@@ -65,8 +69,17 @@ def parity(evidence: Evidence) -> Gate:
     return Gate(
         name="parity",
         passed=evidence.parity_difference <= PARITY_TOLERANCE,
-        detail=f"{detail}, tolerance {PARITY_TOLERANCE:g}",
+        detail=f"{detail}, tolerance {PARITY_TOLERANCE:g}{_compared(evidence.imported)}",
     )
+
+
+def _compared(imported: Mapping[str, Any]) -> str:
+    """What an imported model was compared with, beside its own file."""
+    if not imported:
+        return ""
+    if imported["reference"]:
+        return f"; {imported['reference_rows']} of them with the predictions in {imported['reference']['file']}"
+    return "; compared with its file alone, since no predictions of the original were given"
 
 
 def latency(evidence: Evidence) -> Gate:

@@ -12,12 +12,10 @@ from skl2onnx.common.data_types import FloatTensorType
 from everloop.contracts.definition import Task
 from everloop.metrics import Floats
 from everloop.training.algorithms import Rows, load_algorithm
-from everloop.training.encoding import CategoryEncoder, Codes, fit_encoder
+from everloop.training.encoding import Codes, Encoder, fit_encoder
+from everloop.training.opsets import IR_VERSION, ML_OPSET, OPSET, opset_imports
 from everloop.training.prepared import Inputs, PreparedDataset
-
-OPSET = 21
-ML_OPSET = 3
-IR_VERSION = 10
+from everloop.training.recommender import Recommender, fit_recommender
 
 NUMBERS, TEXTS, ANSWER = "in_numbers", "in_texts", "answer"
 """Inputs and output of what `Learned.to_onnx` writes."""
@@ -26,7 +24,7 @@ NUMBERS, TEXTS, ANSWER = "in_numbers", "in_texts", "answer"
 @dataclass(frozen=True)
 class Learned:
     task: Task
-    encoder: CategoryEncoder
+    encoder: Encoder
     estimator: Any
 
     def predict(self, inputs: Inputs) -> Floats:
@@ -39,9 +37,13 @@ class Learned:
             answer = probabilities[:, 1] if self.task is Task.BINARY else probabilities
         return np.asarray(answer, dtype=np.float64)
 
+    def judge(self, dataset: PreparedDataset, rows: slice) -> tuple[Floats, Floats]:
+        """Actual and score of these rows, as METRICS take them."""
+        return dataset.target[rows], self.predict(dataset.inputs[rows])
+
     def to_onnx(self, dataset: PreparedDataset) -> onnx.ModelProto:
         """`in_numbers` and `in_texts` to `answer`: values [n, 1] or probabilities [n, classes]."""
-        width = len(dataset.number_names) + len(dataset.text_names)
+        width = len(dataset.number_names) + sum(column.width for column in self.encoder.columns)
         options = None if self.task.answers_value else {id(self.estimator): {"zipmap": False}}
         estimator = to_onnx(
             self.estimator,
@@ -70,14 +72,28 @@ class Learned:
         return helper.make_model(helper.make_graph(nodes, "encoding", tensors, [output]))
 
 
-def fit(algorithm: str, parameters: dict[str, Any], dataset: PreparedDataset, rows: slice, *, seed: int) -> Learned:
+def learn(
+    algorithm: str, parameters: dict[str, Any], dataset: PreparedDataset, rows: slice, *, seed: int
+) -> Learned | Recommender:
     """From these rows of the dataset alone."""
+    if dataset.task is Task.RECOMMENDATION:
+        return fit_recommender(algorithm, parameters, dataset, rows, seed=seed)
+    return fit(algorithm, parameters, dataset, rows, seed=seed)
+
+
+def fit(algorithm: str, parameters: dict[str, Any], dataset: PreparedDataset, rows: slice, *, seed: int) -> Learned:
+    """Where each row has an answer of its own."""
     inputs, target = dataset.inputs[rows], dataset.target[rows]
     learner = load_algorithm(algorithm)
-    encoder, matrix = fit_encoder(learner.CODES, inputs, target, seed=seed)
+    encoder, matrix = fit_encoder(
+        learner.CODES, inputs, target, seed=seed, free=dataset.free_places, classes=len(dataset.classes)
+    )
     levels = encoder.places(Codes.LEVELS, inputs.numbers.shape[1])
     labels = target if dataset.task.answers_value else target.astype(np.int64)
-    return Learned(dataset.task, encoder, learner.fit(Rows(dataset.task, matrix, levels, labels, seed), parameters))
+    others = [0] * (matrix.shape[1] - len(dataset.directions))
+    directions = [*dataset.directions, *others] if any(dataset.directions) else None
+    seen = Rows(dataset.task, matrix, levels, directions, labels, seed)
+    return Learned(dataset.task, encoder, learner.fit(seen, parameters))
 
 
 def merge(first: onnx.ModelProto, second: onnx.ModelProto, io_map: list[tuple[str, str]]) -> onnx.ModelProto:
@@ -88,6 +104,6 @@ def merge(first: onnx.ModelProto, second: onnx.ModelProto, io_map: list[tuple[st
     for model in (first, second):
         model.ir_version = IR_VERSION
         del model.opset_import[:]
-        model.opset_import.extend([helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
+        model.opset_import.extend(opset_imports())
     prefixed = compose.add_prefix(second, "then_")
     return compose.merge_models(first, prefixed, io_map=[(source, f"then_{target}") for source, target in io_map])

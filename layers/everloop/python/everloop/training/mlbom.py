@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from everloop import __version__
 from everloop.contracts.definition import Definition
+from everloop.ids import code_version
 from everloop.scorer import Scorer
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "skl2onnx")
 """What fits, converts and judges every model."""
 LIBRARIES_OF_ALGORITHMS = {"xgboost": ("xgboost-cpu", "xgboost")}
 """Beside them, whichever of these is installed."""
-_MODEL, _DATASET = "model", "dataset"
+_MODEL, _DATASET, _ORIGINAL = "model", "dataset", "original"
 _WORST_SLICES = 5
 
 
@@ -30,7 +30,8 @@ def write_mlbom(
     plots: Iterable[str] = (),
 ) -> dict[str, Any]:
     """`plots`: names of the files beside it. The number of the version is not known yet: the run's id stands for it."""
-    libraries = [_library(name) for name in _installed(lineage["algorithm"])]
+    parts = [_library(name) for name in _installed(lineage["algorithm"])]
+    parts += [_original(lineage["imported"])] if "imported" in lineage else []
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -38,13 +39,13 @@ def write_mlbom(
         "serialNumber": uuid.uuid5(uuid.NAMESPACE_URL, f"{definition.name}/{lineage['run_id']}").urn,
         "version": 1,
         "metadata": {
-            "tools": {"components": [{"type": "application", "name": "everloop", "version": __version__}]},
+            "tools": {"components": [{"type": "application", "name": "everloop", "version": code_version()}]},
             "component": _model(definition, lineage, metrics, model, plots),
         },
-        "components": [_dataset(lineage, metrics), *libraries],
+        "components": [_dataset(lineage, metrics), *parts],
         "dependencies": [
-            {"ref": _MODEL, "dependsOn": [_DATASET, *(library["bom-ref"] for library in libraries)]},
-            *({"ref": each["bom-ref"]} for each in libraries),
+            {"ref": _MODEL, "dependsOn": [_DATASET, *(each["bom-ref"] for each in parts)]},
+            *({"ref": each["bom-ref"]} for each in parts),
             {"ref": _DATASET},
         ],
     }
@@ -79,7 +80,7 @@ def _parameters(definition: Definition, lineage: Mapping[str, Any], model: bytes
         "approach": {"type": "supervised"},
         "task": definition.task.value,
         "architectureFamily": lineage["algorithm"],
-        "modelArchitecture": "ONNX graph: features, encoding, estimator",
+        "modelArchitecture": f"ONNX graph: features, {'import' if 'imported' in lineage else 'encoding, estimator'}",
         "datasets": [{"ref": _DATASET}],
         "inputs": [{"format": f"{name}: {columns[name].type}"} for name in Scorer(model).inputs],
         "outputs": [{"format": f"{definition.data.target}: {definition.columns[definition.data.target].type}"}],
@@ -124,6 +125,18 @@ def _dataset(lineage: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str
         "name": f"{lineage['model']} dataset",
         "version": lineage["dataset_version"],
         "data": [{"type": "dataset", "contents": {"properties": _properties(facts, "everloop:") + batches}}],
+    }
+
+
+def _original(imported: Mapping[str, Any]) -> dict[str, Any]:
+    """The file that was imported; the model has features in front of it."""
+    made_by = {name: imported[name] for name in ("producer", "producer_version", "opset")}
+    return {
+        "type": "file",
+        "bom-ref": _ORIGINAL,
+        "name": imported["file"],
+        "hashes": [{"alg": "SHA-256", "content": imported["sha256"]}],
+        "properties": _properties(made_by, "everloop:"),
     }
 
 

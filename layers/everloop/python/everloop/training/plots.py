@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from everloop.training.svg import Axis, Bar, Chart, axis_over, bar_chart
+from everloop.training.svg import Axis, Bar, Chart, axis_over, bar_chart, heat_map
 
 MOST_BARS = 10
 
@@ -59,13 +60,24 @@ def reliability(metrics: Metrics) -> Plot | None:
     if not found:
         return None
     title = f"Reliability, expected calibration error {found['expected_calibration_error']:.3f}"
-    told = "Observed share of positives against the mean promised probability in equally filled bins; dashed is equal."
+    what = {"positive": "positives", "label": "right labels"}[found["of"]]
+    told = f"Observed share of {what} against the mean promised probability in equally filled bins; dashed is equal."
     chart = Chart(title, told, Axis("promised probability", 0, 1), Axis("observed share", 0, 1))
     points = [(each["predicted"], each["observed"]) for each in found["bins"]]
     chart.line([(0, 0), (1, 1)], dashed=True)
     chart.line(points)
     chart.dots(points)
     return Plot(title, chart.to_svg())
+
+
+def confusion(metrics: Metrics) -> Plot | None:
+    found = metrics["confusion"]
+    if not found:
+        return None
+    title = f"Confusion, accuracy {metrics['candidate']['accuracy']:.3f}"
+    told = "Rows of each actual class by the label they got; a cell is the darker, the larger its share of the row."
+    names = ["all others" if label is None else str(label) for label in found["labels"]]
+    return Plot(title, heat_map(title, told, names, found["counts"], rows="actual", columns="label"))
 
 
 def importance(metrics: Metrics) -> Plot | None:
@@ -94,10 +106,29 @@ def slices(metrics: Metrics) -> Plot | None:
     return Plot(title, bar_chart(title, told, axis, bars, reference=whole))
 
 
+def forecast(metrics: Metrics) -> Plot | None:
+    found = metrics["backtest"]
+    if not found:
+        return None
+    newest = found["newest"]
+    start = newest[0]["moment"]
+    days = [(each["moment"] - start) / 86_400 for each in newest]
+    title = "Forecast and actual values"
+    told = f"The newest {len(newest)} moments of the holdout, each forecast one horizon ahead; dashed is actual."
+    since = datetime.fromtimestamp(start, UTC)
+    y = axis_over("value", (each[name] for each in newest for name in ("actual", "forecast")))
+    chart = Chart(title, told, axis_over(f"days since {since:%Y-%m-%d %H:%M} UTC", days), y)
+    chart.line(zip(days, (each["forecast"] for each in newest), strict=True))
+    chart.line(zip(days, (each["actual"] for each in newest), strict=True), dashed=True)
+    return Plot(title, chart.to_svg())
+
+
 PLOTS: dict[str, Callable[[Metrics], Plot | None]] = {
     "roc.svg": roc,
     "residuals.svg": residuals,
     "reliability.svg": reliability,
+    "confusion.svg": confusion,
     "importance.svg": importance,
     "slices.svg": slices,
+    "forecast.svg": forecast,
 }

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Task
+from everloop.contracts.recommendation import Recommendation
 
 _RAW = "raw/"
 _PROBE = "probe/"
@@ -21,8 +22,8 @@ class Inputs:
 
     numbers: npt.NDArray[np.float32]
     """[n, numbers] with NaN for null."""
-    texts: npt.NDArray[np.str_]
-    """[n, texts] with '' for null."""
+    texts: npt.NDArray[Any]
+    """[n, texts] of Python strings with '' for null: in numpy's own, the longest would be the size of all."""
 
     def __getitem__(self, rows: Any) -> "Inputs":
         return Inputs(self.numbers[rows], self.texts[rows])
@@ -58,8 +59,19 @@ class PreparedDataset:
     probes: Inputs
     """Adversarial rows (nulls, unseen levels, extremes) for the parity proof."""
     probes_raw: Columns
+    free_texts: list[str] = field(default_factory=list)
+    """Which of the texts are read word by word; the others are categories."""
+    directions: list[int] = field(default_factory=list)
+    """Of each number, as its column declares it: 1 increasing, -1 decreasing, 0 for none. Empty: none has one."""
     history: dict[str, str] = field(default_factory=dict)
     """Of each history feature, the hash of its declaration: the model takes no other under its name."""
+    recommendation: Recommendation | None = None
+    """Of that task. A row is then an interaction: its text the user, its target the item by its place in `classes`;
+    `holdout_raw` has a request for each user of the holdout, and `probes` are none but those raw."""
+
+    @property
+    def free_places(self) -> list[int]:
+        return [place for place, name in enumerate(self.text_names) if name in self.free_texts]
 
     @property
     def train_rows(self) -> slice:
@@ -81,20 +93,23 @@ class PreparedDataset:
             "dataset_version": self.dataset_version,
             "number_names": self.number_names,
             "text_names": self.text_names,
+            "free_texts": self.free_texts,
             "holdout_rows": self.holdout_rows,
             "batches": self.batches,
             "split_id": self.split_id,
+            "directions": self.directions,
             "history": self.history,
+            "recommendation": self.recommendation and self.recommendation.model_dump(),
         }
         arrays: dict[str, npt.NDArray[Any]] = {
             "meta": np.array(json.dumps(meta)),
             "numbers": self.inputs.numbers,
-            "texts": self.inputs.texts,
+            "texts": _storable(self.inputs.texts),
             "target": self.target,
             "holdout_time": self.holdout_time,
             "holdout_batch": self.holdout_batch,
             "probe_numbers": self.probes.numbers,
-            "probe_texts": self.probes.texts,
+            "probe_texts": _storable(self.probes.texts),
         }
         for prefix, columns in ((_RAW, self.holdout_raw), (_PROBE, self.probes_raw)):
             arrays |= {prefix + name: _storable(values) for name, values in columns.items()}
@@ -108,21 +123,24 @@ class PreparedDataset:
             meta = json.loads(str(stored["meta"]))
             return cls(
                 task=Task(meta.pop("task")),
+                recommendation=Recommendation(**options) if (options := meta.pop("recommendation")) else None,
                 **meta,
-                inputs=Inputs(stored["numbers"], stored["texts"]),
+                inputs=Inputs(stored["numbers"], _loaded(stored["texts"])),
                 target=stored["target"],
                 holdout_time=stored["holdout_time"],
                 holdout_batch=stored["holdout_batch"],
-                probes=Inputs(stored["probe_numbers"], stored["probe_texts"]),
+                probes=Inputs(stored["probe_numbers"], _loaded(stored["probe_texts"])),
                 holdout_raw={n.removeprefix(_RAW): _loaded(stored[n]) for n in stored if n.startswith(_RAW)},
                 probes_raw={n.removeprefix(_PROBE): _loaded(stored[n]) for n in stored if n.startswith(_PROBE)},
             )
 
 
 def _storable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return values.astype(np.str_) if values.dtype == object else values
+    """Texts as the bytes of their JSON: numpy's own would give each the room of the longest."""
+    if values.dtype.kind not in "OU":
+        return values
+    return np.frombuffer(json.dumps(values.tolist(), ensure_ascii=False).encode(), np.uint8)
 
 
 def _loaded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """onnxruntime takes text as arrays of Python strings."""
-    return values.astype(object) if values.dtype.kind == "U" else values
+    return np.array(json.loads(values.tobytes()), dtype=object) if values.dtype == np.uint8 else values

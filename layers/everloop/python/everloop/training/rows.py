@@ -30,9 +30,17 @@ def create_rows(
         period = f"from {selection.since:%Y-%m-%d %H:%M} " if selection.since else ""
         raise TooFewRowsError(
             f"{definition.name}: {totals.rows} accepted rows {period}until {selection.as_of:%Y-%m-%d %H:%M}, "
-            f"training.minimum_rows is {definition.training.minimum_rows}; upload more data or lower it"
+            f"training.minimum_rows is {definition.training.minimum_rows}; {_why_so_few(definition, totals)}"
+            "upload more data or lower it"
         )
     return totals
+
+
+def _why_so_few(definition: Definition, totals: RowTotals) -> str:
+    needed = [definition.data.target, *definition.data.row_id, *filter(None, [definition.data.timestamp])]
+    left_out = f"{totals.left_out} more are of another time or lack one of {', '.join(needed)}; "
+    superseded = f"{totals.superseded} more have the row id of a newer one; "
+    return left_out * bool(totals.left_out) + superseded * bool(totals.superseded)
 
 
 def _fill(
@@ -54,9 +62,13 @@ def _fill(
 
 
 def _is_usable(definition: Definition) -> str:
-    """Within the window, and with what every row needs: batches from before it was declared lack it."""
+    """Within the window, and with what every row needs: batches from before it was declared lack it. An interaction
+    of nobody teaches nothing.
+    """
     timestamp = definition.data.timestamp
     needed = {definition.data.target, *definition.data.row_id}
+    if definition.recommendation:
+        needed.add(str(definition.data.entity))
     conditions = [f"{identifier(name)} is not null" for name in sorted(needed)]
     if timestamp:
         moment = identifier(timestamp)

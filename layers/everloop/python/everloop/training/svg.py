@@ -1,6 +1,7 @@
 """Charts as SVG text: axes, lines, dots and bars, with a title, a description and labels that can be read aloud."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -13,6 +14,11 @@ LABELS = 250
 TICKS = 5
 INK, SHADE, ACCENT, BAR = "#1b1f24", "#d0d7de", "#0b5cad", "#7fb2e5"
 _LONGEST_LABEL = 38
+_LONGEST_UPRIGHT_LABEL = 18
+_CELLS = 354
+"""Width and height of a heat map."""
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no escaping helps to carry."""
 
 Point = Sequence[float]
 """x and y."""
@@ -78,8 +84,8 @@ class Chart:
             grid.append(f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{tick:.4g}</text>')
         upright = f"translate(18 {(TOP + bottom) / 2:.0f}) rotate(-90)"
         names = [
-            f'<text x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 14}" text-anchor="middle">{escape(self.x.label)}</text>',
-            f'<text transform="{upright}" text-anchor="middle">{escape(self.y.label)}</text>',
+            f'<text x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 14}" text-anchor="middle">{_text(self.x.label)}</text>',
+            f'<text transform="{upright}" text-anchor="middle">{_text(self.y.label)}</text>',
         ]
         return _document(self.title, self.description, HEIGHT, [*grid, *names, *self.marks])
 
@@ -110,14 +116,54 @@ def bar_chart(title: str, description: str, axis: Axis, bars: Sequence[Bar], *, 
     for number, bar in enumerate(bars):
         y = TOP + ROW * number + ROW / 2
         start, width = min(x(reference), x(bar.value)), abs(x(bar.value) - x(reference))
-        label = bar.label if len(bar.label) <= _LONGEST_LABEL else bar.label[: _LONGEST_LABEL - 1] + "…"
-        marks.append(f'<text x="{LABELS - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>')
+        marks.append(_beside(y, bar.label))
         marks.append(f'<rect x="{start:.1f}" y="{y - 8:.1f}" width="{width:.1f}" height="16" fill="{BAR}"/>')
         marks.append(f'<path d="M{x(bar.low):.1f} {y:.1f}H{x(bar.high):.1f}" stroke="{INK}" stroke-width="2"/>')
     middle = (LABELS + WIDTH - RIGHT) / 2
     marks.append(f'<path d="M{x(reference):.1f} {TOP}V{bottom}" stroke="{INK}"/>')
-    marks.append(f'<text x="{middle:.0f}" y="{height - 14}" text-anchor="middle">{escape(axis.label)}</text>')
+    marks.append(f'<text x="{middle:.0f}" y="{height - 14}" text-anchor="middle">{_text(axis.label)}</text>')
     return _document(title, description, height, marks)
+
+
+def heat_map(
+    title: str, description: str, names: Sequence[str], counts: Sequence[Sequence[int]], *, rows: str, columns: str
+) -> str:
+    """A square of counts, each cell shaded by its share of its row; `rows` and `columns` say what these are."""
+    size = _CELLS / len(names)
+    top = TOP + 24
+    bottom, names_below = top + _CELLS, 160
+    marks = [f'<text x="{LABELS - 8}" y="{top - 12}" text-anchor="end" font-weight="bold">{_text(rows)}</text>']
+    for line, name in enumerate(names):
+        y, x = top + size * line, LABELS + size * line
+        whole = sum(counts[line])
+        marks.append(_beside(y + size / 2, name))
+        below = f'transform="translate({x + size / 2 + 4:.1f} {bottom + 8}) rotate(-90)" text-anchor="end"'
+        marks.append(f"<text {below}>{_text(name, _LONGEST_UPRIGHT_LABEL)}</text>")
+        marks += [
+            _cell(LABELS + size * place, y, size, count, count / whole if whole else 0.0)
+            for place, count in enumerate(counts[line])
+        ]
+    middle = LABELS + _CELLS / 2
+    label = f'<text x="{middle:.0f}" y="{top - 12}" text-anchor="middle" font-weight="bold">{_text(columns)}</text>'
+    return _document(title, description, bottom + names_below, [*marks, label])
+
+
+def _cell(x: float, y: float, size: float, count: int, share: float) -> str:
+    square = f'x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}" stroke="{SHADE}"'
+    drawn = f'<rect {square} fill="{ACCENT}" fill-opacity="{share:.3f}"><title>{count:,} ({share:.1%})</title></rect>'
+    ink, height = "#ffffff" if share > 0.5 else INK, min(13.0, size / 2.6)
+    style = f'font-size="{height:.1f}" text-anchor="middle" fill="{ink}" pointer-events="none"'
+    return drawn + f'<text x="{x + size / 2:.1f}" y="{y + size / 2 + height / 3:.1f}" {style}>{count}</text>'
+
+
+def _beside(y: float, name: str) -> str:
+    return f'<text x="{LABELS - 8}" y="{y + 4:.1f}" text-anchor="end">{_text(name, _LONGEST_LABEL)}</text>'
+
+
+def _text(value: str, longest: int | None = None) -> str:
+    """Names of columns and levels come from data: nothing in them is markup."""
+    cut = value if longest is None or len(value) <= longest else value[: longest - 1] + "…"
+    return escape(_NOT_IN_XML.sub("\ufffd", cut))
 
 
 def _upright(x: float, top: float, bottom: float) -> str:
@@ -132,10 +178,10 @@ def _document(title: str, description: str, height: int, marks: Iterable[str]) -
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" aria-labelledby="title description" font-family="sans-serif" font-size="13" fill="{INK}">',
-        f'<title id="title">{escape(title)}</title>',
-        f'<desc id="description">{escape(description)}</desc>',
+        f'<title id="title">{_text(title)}</title>',
+        f'<desc id="description">{_text(description)}</desc>',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="{WIDTH / 2:.0f}" y="26" text-anchor="middle" font-size="16">{escape(title)}</text>',
+        f'<text x="{WIDTH / 2:.0f}" y="26" text-anchor="middle" font-size="16">{_text(title)}</text>',
         *marks,
         "</svg>",
     ]

@@ -146,7 +146,7 @@ def _summarize(database: duckdb.DuckDBPyConnection, definition: Definition, file
     counts = database.execute(f"SELECT {filled} FROM served").fetchone() if names else None
     levels = {}
     for name in names:
-        if definition.columns[name].type is ColumnType.CATEGORY:
+        if definition.inputs[name].type is ColumnType.CATEGORY:
             column = identifier(INPUT_PREFIX + name)
             query = f"SELECT DISTINCT {column} FROM served WHERE {column} IS NOT NULL LIMIT {MAXIMUM_SERVED_LEVELS + 1}"
             distinct = database.execute(query).fetchall()

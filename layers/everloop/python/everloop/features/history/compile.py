@@ -29,7 +29,7 @@ def compile_history(definition: Definition) -> list[CompiledHistory]:
     """In the order of the definition; raises DefinitionError with one line for each history that is wrong."""
     compiled: list[CompiledHistory] = []
     problems: list[str] = []
-    for name, history in definition.history.items():
+    for name, history in definition.histories.items():
         try:
             value, columns = _value(definition, history)
         except ValueError as error:

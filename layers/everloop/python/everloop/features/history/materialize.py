@@ -1,5 +1,6 @@
 """The states of entities from their events, by the SQL that makes the history of training rows."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -55,7 +56,10 @@ def entity_states(
         f"SELECT own.*, {_ENTITY} FROM (SELECT *, {us} AS {_US}, {named} FROM {events} WHERE {timestamp} IS NOT NULL) "
         f"AS own JOIN entities USING ({names})"
     )
-    kept = [_Kept(connection, each, since_us[0]) for each in compiled]
+    alike: dict[object, list[CompiledHistory]] = defaultdict(list)
+    for each in compiled:
+        alike[each.feature.kept_as].append(each)
+    kept = [_Kept(connection, group, since_us[0]) for group in alike.values()]
     newest = connection.execute(
         f"SELECT {_ENTITY}, coalesce(max({_US}), 0), {names} FROM entities "
         f"LEFT JOIN their_events USING ({_ENTITY}, {names}) GROUP BY ALL ORDER BY {_ENTITY}"
@@ -74,18 +78,18 @@ def _body(kept: Sequence["_Kept"], entity: int, since_us: Sequence[int]) -> byte
 
 
 class _Kept:
-    """Steps and parts of one feature, of all entities of `their_events`."""
+    """Steps and parts of features that are kept as the same, of all entities of `their_events`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledHistory, since_us: int) -> None:
-        aggregate = compiled.aggregate
-        self._feature = feature = compiled.feature
+    def __init__(self, connection: duckdb.DuckDBPyConnection, alike: Sequence[CompiledHistory], since_us: int) -> None:
+        self._features = [each.feature for each in alike]
+        aggregate, value, feature = alike[0].aggregate, alike[0].value, alike[0].feature
         parts = [part.sql.format(value="value", us="us") for part in aggregate.parts]
         selected = ", ".join(f"{part} AS p{place}" for place, part in enumerate(parts))
         grouped = "" if aggregate.is_of_each else "GROUP BY entity, step"
         fetched = connection.execute(
             f"SELECT {'DISTINCT' if aggregate.is_of_each else ''} entity, step, {selected} FROM ("
             f"SELECT {_ENTITY} AS entity, {event_step_sql(feature, _US)} AS step, {_US} AS us, "
-            f"{compiled.value} AS value FROM their_events) "
+            f"{value} AS value FROM their_events) "
             f"WHERE value IS NOT NULL AND step >= {self._first_step(since_us)} {grouped} ORDER BY entity, step"
         ).fetchnumpy()
         self._entities = np.asarray(fetched["entity"], np.int64)
@@ -99,4 +103,4 @@ class _Kept:
 
     def _first_step(self, since_us: int) -> int:
         """That any row at that moment or later sees."""
-        return row_step(self._feature, since_us) - self._feature.steps + 1
+        return min(row_step(feature, since_us) - feature.steps + 1 for feature in self._features)

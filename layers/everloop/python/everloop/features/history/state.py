@@ -1,7 +1,7 @@
-"""What is kept of an entity: for each of its features, the parts of the steps in which something counted.
+"""What is kept of an entity: for its features, the parts of the steps in which something counted.
 
-8-byte numbers one after the other, packed by zlib: the moment from which on it tells all, then for each feature the
-number of its steps, the steps, and each part.
+8-byte numbers one after the other, packed by zlib: the moment from which on it tells all, then the number of steps, the
+steps, and each part, once for all features that are `kept_as` the same.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from everloop.features.history.aggregates import TABLE, Parts
 from everloop.features.history.steps import row_step
 
 _NUMBER_BYTES = 8
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever a state of before would be read otherwise: by other parts, steps, or another order."""
 _LEVEL = 1
 """Of compression: the fastest."""
@@ -32,10 +32,10 @@ def entity_key(values: Sequence[str | int | bool]) -> str:
     return hashlib.sha256(named).hexdigest()[:32]
 
 
-def pack(since_us: int, features: Sequence[tuple[NDArray[np.int64], Parts]]) -> bytes:
-    """Enough for rows at `since_us` and later: steps, ascending, and parts of each feature."""
+def pack(since_us: int, kept: Sequence[tuple[NDArray[np.int64], Parts]]) -> bytes:
+    """Enough for rows at `since_us` and later: steps, ascending, and parts of features that are `kept_as` the same."""
     body = b"".join(
-        _number(len(steps)) + b"".join(array.tobytes() for array in (steps, *parts)) for steps, parts in features
+        _number(len(steps)) + b"".join(array.tobytes() for array in (steps, *parts)) for steps, parts in kept
     )
     return zlib.compress(_number(since_us) + body, _LEVEL)
 
@@ -49,18 +49,19 @@ class State:
 
     def __init__(self, body: bytes, features: Sequence[HistoryFeature]) -> None:
         """`features` as they were when it was packed."""
-        self._features: list[tuple[HistoryFeature, NDArray[np.int64], Parts]] = []
+        kept: dict[object, tuple[NDArray[np.int64], Parts]] = {}
         unpacked = zlib.decompress(body)
         self._since_us = int.from_bytes(unpacked[:_NUMBER_BYTES], "little")
         start = _NUMBER_BYTES
-        for feature in features:
+        for key, feature in {feature.kept_as: feature for feature in features}.items():
             count = int.from_bytes(unpacked[start : start + _NUMBER_BYTES], "little")
             start += _NUMBER_BYTES
             arrays: list[NDArray[Any]] = []
             for kind in (np.int64, *(part.type for part in TABLE[feature.history.call.aggregate].parts)):
                 arrays.append(np.frombuffer(unpacked, kind, count, start))
                 start += count * _NUMBER_BYTES
-            self._features.append((feature, arrays[0], arrays[1:]))
+            kept[key] = arrays[0], arrays[1:]
+        self._features = [(feature, *kept[feature.kept_as]) for feature in features]
 
     def values(self, us: int) -> list[float]:
         """Of each feature for a row at that time (`steps.us_of`); NaN is null, as all is of times long past."""

@@ -18,11 +18,15 @@ def fit_dense(rows: Rows, estimator: Any, target: Any = None, **fit: Any) -> Any
 
 
 def _front(rows: Rows) -> ColumnTransformer:
-    levels = list(rows.levels)
-    numbers = [column for column in range(rows.matrix.shape[1]) if column not in levels]
+    levels, numbers = list(rows.levels), numbers_of(rows)
     steps: list[tuple[str, Any, list[int]]] = []
     if numbers:
         steps.append(("numbers", Standardizer(), numbers))
     if levels:
         steps.append(("levels", OneHotEncoder(handle_unknown="ignore"), levels))
     return ColumnTransformer(steps)
+
+
+def numbers_of(rows: Rows) -> list[int]:
+    """Columns of the matrix that are no levels; standardised, they are the first that leave the front."""
+    return [column for column in range(rows.matrix.shape[1]) if column not in rows.levels]

@@ -29,7 +29,7 @@ def fit_forest(classifier: Any, regressor: Any, rows: Rows, parameters: Mapping[
     own = {name: value for name, value in parameters.items() if name != "balanced"}
     most = max(ROWS_PER_TREE, CELLS_PER_TREE // rows.matrix.shape[1])
     common = own | {"n_estimators": TREES, "bootstrap": True, "random_state": rows.seed}
-    common |= {"max_samples": min(most, len(rows.target))}
+    common |= {"max_samples": min(most, len(rows.target)), "monotonic_cst": rows.directions}
     if rows.task.answers_value:
         return regressor(**common).fit(rows.matrix, rows.target)
     weights = "balanced" if parameters.get("balanced") else None

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto
 
 from everloop.training.algorithms._graph import Graph, register
 
@@ -48,9 +49,10 @@ def register_trees(kind: type, ensemble_of: Callable[[Any], Ensemble], *, is_cla
 def _write(graph: Graph, ensemble: Ensemble) -> None:
     attributes = _attributes(ensemble)
     sums = graph.node("TreeEnsembleRegressor", graph.matrix, domain="ai.onnx.ml", version=3, **attributes)
-    values = graph.node(ensemble.link, sums) if ensemble.link else sums
+    wide = graph.node("Cast", sums, to=TensorProto.DOUBLE)  # what is missing to 1 keeps its digits
+    values = graph.node(ensemble.link, wide) if ensemble.link else wide
     is_binary = len(graph.outputs) == 2 and len(ensemble.base) == 1
-    graph.answer(values, one=graph.constant([1.0]) if is_binary else "")
+    graph.answer(values, one=graph.constant([1.0], TensorProto.DOUBLE) if is_binary else "")
 
 
 def _attributes(ensemble: Ensemble) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
 
 def _fit_regressor(rows: Rows, network: MLPRegressor) -> Any:
     """Learns the standardised target; the last layer then answers in the target's own units."""
-    mean, deviation = rows.target.mean(), rows.target.std()
+    mean, deviation = rows.target.mean(), rows.target.std() or 1.0  # the oldest rows may all have one value
     pipeline = fit_dense(rows, network, (rows.target - mean) / deviation)
     network.coefs_[-1] = network.coefs_[-1] * deviation
     network.intercepts_[-1] = network.intercepts_[-1] * deviation + mean

@@ -5,7 +5,9 @@ from typing import Any
 
 from sklearn.linear_model import Ridge
 
+from everloop.metrics import Floats
 from everloop.training.algorithms import Rows
+from everloop.training.algorithms._bounded import keep_directions
 from everloop.training.algorithms._dense import fit_dense
 from everloop.training.algorithms._layers import linear, register_layers
 from everloop.training.encoding import Codes
@@ -15,7 +17,15 @@ CODES = Codes.LEVELS
 
 
 def fit(rows: Rows, parameters: Mapping[str, Any]) -> Any:
-    return fit_dense(rows, Ridge(random_state=rows.seed, **parameters))
+    pipeline = fit_dense(rows, Ridge(random_state=rows.seed, **parameters))
+    if rows.directions:
+
+        def loss(sums: Floats) -> tuple[Floats, Floats]:
+            error = sums - rows.target
+            return error**2 / parameters["alpha"] / 2, error / parameters["alpha"]
+
+        keep_directions(pipeline, rows, rows.directions, loss)
+    return pipeline
 
 
 register_layers(Ridge, linear, is_classifier=False)

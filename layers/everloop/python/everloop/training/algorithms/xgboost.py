@@ -45,13 +45,14 @@ class _Booster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         seen = xgboost.DMatrix(rows.matrix, label=labels, weight=weights)
         seen.set_base_margin(self._start(len(labels)))
         classes = {"num_class": len(start)} if rows.task is Task.MULTICLASS else {}
+        bounds = {"monotone_constraints": tuple(rows.directions)} if rows.directions else {}
         own = {
             "objective": _OBJECTIVES.get(rows.task, "reg:squarederror"),
             "base_score": 0.5,
             "tree_method": "hist",
             "seed": rows.seed,
         }
-        self.booster_ = xgboost.train({**own, **classes, **self.parameters}, seen, self.rounds)
+        self.booster_ = xgboost.train({**own, **classes, **bounds, **self.parameters}, seen, self.rounds)
         return self
 
     def _start(self, count: int) -> Matrix:
@@ -91,7 +92,8 @@ class BoostedRegressor(RegressorMixin, _Booster):  # type: ignore[misc]  # sciki
     """Learns the standardised target: the trees' float32 sums then lose nothing of a large one."""
 
     def fit(self, rows: Rows) -> Self:
-        self.mean_, self.deviation_ = float(rows.target.mean()), float(rows.target.std())
+        self.mean_ = float(rows.target.mean())
+        self.deviation_ = float(rows.target.std()) or 1.0  # the oldest rows may all have one value
         return self._boost(rows, (rows.target - self.mean_) / self.deviation_, np.zeros(1))
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:

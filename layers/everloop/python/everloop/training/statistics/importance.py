@@ -17,6 +17,8 @@ def importance(judged: Judged) -> list[dict[str, Any]]:
 
     NOTE: of two columns that say the same, each looks worthless: the other one is still there.
     """
+    if judged.dataset.recommendation:
+        return []  # a user without the history of the user is nobody
     name = judged.definition.metric
     sign = -1 if name in LOWER_IS_BETTER else 1
     rows = judged.draw(MAXIMUM_ROWS)

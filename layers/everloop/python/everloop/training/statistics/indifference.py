@@ -16,8 +16,9 @@ def indifference(judged: Judged) -> dict[str, Any]:
     rows = judged.draw(MAXIMUM_ROWS)
     others = judged.definition.columns.keys() - judged.scorer.inputs.keys()
     shuffled = np.random.default_rng(judged.seed).permutation(judged.target[rows]).reshape(-1, 1)
-    raw = judged.raw(rows[::-1]) | dict.fromkeys(sorted(others), shuffled)
-    difference = np.abs(judged.scorer.score(raw)[::-1] - judged.score[rows]) / judged.scale
+    raw = judged.raw(rows)
+    strange = {name: values[::-1] for name, values in raw.items()} | dict.fromkeys(sorted(others), shuffled)
+    difference = np.abs(judged.scorer.score(strange)[::-1] - judged.scorer.score(raw)) / judged.scale
     return {
         "rows": len(rows),
         "largest_difference": float(difference.max()),

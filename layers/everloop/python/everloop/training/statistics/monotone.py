@@ -16,13 +16,13 @@ STEPS = 11
 def monotone(judged: Judged) -> list[dict[str, Any]]:
     """Of each declared column that the model takes: the largest step back, moving it through its quantiles.
 
-    These are individual conditional expectations (Goldstein et al., JCGS 2015), whose every curve must be monotone.
+    Null has no place in the order, so no row is moved to it; one that lacks the column is moved like the others. These
+    are individual conditional expectations (Goldstein et al., JCGS 2015), whose every curve must be monotone.
     """
-    declared = {name: column.monotone for name, column in judged.definition.columns.items() if column.monotone}
     return [
-        {"column": name, "direction": direction, **_moved(judged, name, -1 if direction == "decreasing" else 1)}
-        for name, direction in declared.items()
-        if name in judged.scorer.inputs
+        {"column": name, "direction": column.monotone, **_moved(judged, name, column.direction)}
+        for name, column in judged.definition.columns.items()
+        if column.monotone and name in judged.scorer.inputs
     ]
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import LOWER_IS_BETTER, Task
 from everloop.metrics import Floats, bootstrap_interval
+from everloop.training.judging import known_items
 from everloop.training.statistics.judged import Judged
 
 MINIMUM_ROWS = 100
@@ -56,12 +57,23 @@ def _is_enough(judged: Judged, target: Floats) -> bool:
 
 
 def _parts(judged: Judged, rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, str, Rows]]:
-    kinds = {name: column.type for name, column in judged.definition.served_columns.items()}
+    if judged.dataset.recommendation:
+        yield from _lengths_of_history(known_items(judged.dataset)[rows])
+        return
+    served = judged.definition.served_columns
+    kinds = {name: column.type for name, column in served.items() if column.type.is_profiled}
     for name in filter(kinds.__contains__, judged.scorer.inputs):
         values = judged.dataset.holdout_raw[name][rows, 0]
         cut = _levels(values) if kinds[name].is_textual else _quarters(values, kinds[name])
         for part, inside in cut:
             yield name, part, inside
+
+
+def _lengths_of_history(known: npt.NDArray[np.int64]) -> Iterator[tuple[str, str, Rows]]:
+    name = "interactions before"
+    yield name, "none", known == 0
+    some = np.where(known > 0, known, np.nan)
+    yield from ((name, part, inside) for part, inside in _quarters(some, ColumnType.INTEGER) if part != "missing")
 
 
 def _levels(values: npt.NDArray[Any]) -> Iterator[tuple[str, Rows]]:

@@ -1,0 +1,206 @@
+"""From the start of a process to its first answer: Everloop's function, beside what others serve the same model with.
+
+Everloop runs as in Lambda: Python 3.13, the real serving layer, the package with its bytecode and nothing else on the
+path; model and aliases come from the local S3, the log goes to the local SQS. The peers have environments of their own
+and the model on disk; their time ends with the first answer over HTTP. The floor is Python, numpy, onnxruntime and the
+session alone.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import joblib
+import numpy as np
+
+from benchmarks.serving import bench_definition, bench_rows, fitted, inputs_of
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.features.compile import compile_features
+from everloop.registry.promotion import promote
+from everloop.stores.registry import ModelRegistry
+from everloop.training.candidate import build_model
+from layers.build import REPOSITORY, build, build_package, find_python
+from local.cloud import process
+from local.cloud.environment import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
+from local.project import SOURCE_ROOT, Project
+from tests.e2e.clouds import free_port
+from tests.samples import NOW
+
+TURNS = 15
+FOLDER = REPOSITORY / ".build" / "benchmarks"
+PEERS = {
+    "fastapi": ("fastapi==0.139.*", "uvicorn==0.51.*", "scikit-learn==1.9.*", "pandas==3.1.*"),
+    "mlflow": ("mlflow==3.*", "scikit-learn==1.9.*", "pandas==3.*"),
+}
+FIRST_ANSWER = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+import predict
+print(json.dumps(predict.lambda_handler(json.loads(sys.argv[2]), None)["statusCode"]), flush=True)
+"""
+FLOOR = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+import numpy, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[2])
+print(200, flush=True)
+"""
+
+
+def main() -> None:
+    python = find_python()
+    if python is None:
+        print("left out: there is no Python 3.13, which Lambda runs")
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        definition = bench_definition()
+        dataset, learned = fitted(definition)
+        model = build_model(learned, dataset, compile_features(definition).to_onnx())
+        (folder / "model.onnx").write_bytes(model)
+        row = bench_rows(np.random.default_rng(1), 1)[0]
+        layer = build("serving", "x86_64") / "python"
+        isolated = [str(python), "-I", "-S", "-B", "-c"]
+        floor = [*isolated, FLOOR, json.dumps([str(layer)]), str(folder / "model.onnx")]
+        print(f"median of {TURNS} starts, a model of {len(model) / 1024:,.0f} KiB")
+        with local_aws(folder, model) as environment:
+            function = [*isolated, FIRST_ANSWER, json.dumps(_paths(folder, layer)), json.dumps(_event(row))]
+            ours = _median_ms(lambda: _until_line(function, environment))
+            print(f"{'floor':<28}{_median_ms(lambda: _until_line(floor, {})):>8.0f} ms")
+            print(f"{'Everloop':<28}{ours:>8.0f} ms")
+        _peers(folder, learned, row, ours)
+
+
+@contextmanager
+def local_aws(folder: Path, model: bytes) -> Iterator[dict[str, str]]:
+    """The environment of the function, with a champion in its registry."""
+    project = Project(root=SOURCE_ROOT, home=folder / "home")
+    cloud = process.start(project, free_port())
+    try:
+        environment = {
+            "AWS_ENDPOINT_URL": cloud.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        }
+        os.environ |= environment
+        boto3.client("s3").create_bucket(Bucket="models")
+        registry = ModelRegistry(S3ObjectStore("models"))
+        files = {"model.onnx": model, "lineage.json": b"{}"}
+        version = registry.register("bench", "run", files, now=NOW)
+        registry.change_aliases("bench", lambda aliases: promote(aliases, version, at=NOW, reason="", by="benchmark"))
+        queue = boto3.client("sqs").create_queue(QueueName="predictions")["QueueUrl"]
+        yield environment | {
+            "EVERLOOP_MODELS_BUCKET": "models",
+            "EVERLOOP_PREDICTION_QUEUE_URL": queue,
+            "EVERLOOP_HISTORY_TABLE": "histories",
+            "POWERTOOLS_METRICS_NAMESPACE": "Everloop",
+            "POWERTOOLS_SERVICE_NAME": "predict",
+        }
+    finally:
+        process.stop(project)
+
+
+def _paths(folder: Path, layer: Path) -> list[str]:
+    definitions = folder / "definitions" / "everloop_models"
+    definitions.mkdir(parents=True)
+    (definitions / "__init__.py").touch()
+    (definitions / "bench.toml").write_text(bench_definition.toml())
+    return [
+        str(REPOSITORY / "functions" / "inference"),
+        str(build_package() / "python"),
+        str(definitions.parent),
+        str(layer),
+    ]
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "resource": "/models/{model}/predictions",
+        "pathParameters": {"model": "bench"},
+        "body": json.dumps({"rows": [row]}),
+        "requestContext": {},
+    }
+
+
+def _until_line(command: list[str], environment: dict[str, str]) -> float:
+    started = time.perf_counter()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        answered = [line for line in running.stdout if line.strip() == "200"]
+        seconds = time.perf_counter() - started
+    if not answered:
+        raise SystemExit("the process gave no answer")
+    return seconds
+
+
+def _peers(folder: Path, learned: Any, row: dict[str, Any], ours: float) -> None:
+    """Each from the start of its server to its first answer."""
+    inputs = inputs_of([row])
+    matrix = learned.encoder.transform(inputs).tolist()
+    for peer, requirements in PEERS.items():
+        python = _environment(peer, requirements)
+        script = Path(__file__).parent / "peers" / f"{peer}_serving.py"
+        joblib.dump(learned.estimator, folder / "model.joblib")
+        if peer == "mlflow":
+            subprocess.run([str(python), str(script), str(folder)], check=True, capture_output=True)
+        port = free_port()
+        command = [str(python), str(script), str(folder), str(port)]
+        body = json.dumps({"inputs": matrix}).encode()
+        seconds = _median_ms(lambda c=command, p=port, b=body: _until_http(c, p, b), turns=5)  # type: ignore[misc]
+        bar = {"fastapi": 4, "mlflow": 12}[peer]
+        print(f"{peer + ' + scikit-learn':<28}{seconds:>8.0f} ms{seconds / ours:>8.1f} x (bar {bar})")
+
+
+def _until_http(command: list[str], port: int, body: bytes) -> float:
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        try:
+            while True:
+                request = urllib.request.Request(
+                    f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
+                )
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as answer:
+                        answer.read()
+                        return time.perf_counter() - started
+                except urllib.error.HTTPError as error:
+                    raise SystemExit(error.read().decode()) from error
+                except OSError:
+                    if running.poll() is not None:
+                        raise SystemExit(f"{command} ended before it answered") from None
+                    time.sleep(0.005)
+        finally:
+            running.terminate()
+
+
+def _environment(peer: str, requirements: tuple[str, ...]) -> Path:
+    folder = FOLDER / f"serving-{peer}"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        uv = Path(sys.executable).with_name("uv")
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        subprocess.run([uv, "venv", "--quiet", "--python", version, str(folder)], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *requirements], check=True)
+    return python
+
+
+def _median_ms(run: Callable[[], float], turns: int = TURNS) -> float:
+    run()  # what the disk has not read yet is not what is compared
+    return statistics.median(run() for _ in range(turns)) * 1000
+
+
+if __name__ == "__main__":
+    main()

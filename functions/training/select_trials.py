@@ -1,0 +1,31 @@
+"""Choose which trials of a rung go on to the next one, once for each rung."""
+
+import json
+from functools import cache
+from typing import Any
+
+from everloop.adapters.definitions import load_definition
+from everloop.adapters.observability import annotate_trace
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.settings import SelectTrialsSettings
+from everloop.stores.work import WorkStore
+from everloop.training.halving import select_trials
+
+
+@cache
+def lake() -> S3ObjectStore:
+    return S3ObjectStore(SelectTrialsSettings.from_env().lake_bucket)
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    annotate_trace(model=event["model"], run_id=event["run_id"])
+    work = WorkStore(lake(), event["model"], event["run_id"])
+    search = event["search"]
+    name = f"trials/{search['rung']}/selection.json"
+    known = work.find(name)
+    if known is None:
+        selected = select_trials(search, event["trials"], load_definition(event["model"]).metric)
+        work.write(name, json.dumps(selected).encode())
+        known = work.read(name)
+    result: dict[str, Any] = json.loads(known)
+    return result

@@ -1,0 +1,126 @@
+"""The clients that answers wait for read and send what boto3's adapters do."""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from everloop.adapters.dynamodb_table import DynamoDbTable
+from everloop.adapters.hurried import HurriedItems, HurriedObjects, HurriedQueue
+from everloop.adapters.s3_objects import S3ObjectStore
+from everloop.errors import ObjectNotFoundError, StorageError
+from tests.e2e.clouds import started_cloud
+from tests.fakes import FixedClock
+from tests.http_aws import aws_over_http
+from tests.samples import NOW
+
+CLOCK = FixedClock(NOW)
+LATER = NOW + timedelta(days=30)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with started_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        yield cloud.endpoint
+
+
+@pytest.fixture(params=["moto", pytest.param("local-cloud", marks=pytest.mark.server)])
+def endpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if request.param == "local-cloud":
+        url = request.getfixturevalue("cloud")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield url
+        return
+    request.getfixturevalue("aws")
+    with aws_over_http() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield url
+
+
+@pytest.mark.parametrize("key", ["a/b.json", "model/versions/12/model.onnx", "a b+c&d=é字%.bin"])
+def test_an_object_is_read_as_it_was_put(endpoint: str, key: str) -> None:
+    bucket, s3 = f"everloop-{uuid4()}", boto3.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    store, hurried = S3ObjectStore(bucket, s3), HurriedObjects(bucket, CLOCK)
+    body = bytes(range(256)) * 10_000
+    store.put_new(key, body)
+    assert hurried.get(key) == store.get(key)
+    with pytest.raises(ObjectNotFoundError, match="gone does not exist"):
+        hurried.get("gone")
+
+
+def test_a_bucket_that_is_not_there_is_an_error_of_ours(endpoint: str) -> None:
+    with pytest.raises(StorageError):
+        HurriedObjects(f"everloop-{uuid4()}", CLOCK).get("key")
+
+
+@pytest.mark.parametrize("body", ['{"text": "Übung 字 \\n \\u0001"}', "x" * 1_000_000], ids=["text", "large"])
+def test_a_message_arrives_as_it_was_sent(endpoint: str, body: str) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"everloop-{uuid4()}")["QueueUrl"]
+    HurriedQueue(url, CLOCK).send(body)
+    [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"] == body
+
+
+def test_a_queue_that_is_not_there_is_an_error_of_ours(endpoint: str) -> None:
+    with pytest.raises(StorageError, match="not queued"):
+        HurriedQueue("https://sqs.eu-central-1.amazonaws.com/123456789012/gone", CLOCK).send("body")
+
+
+def test_items_are_read_as_the_table_wrote_them(endpoint: str) -> None:
+    dynamodb, name = boto3.client("dynamodb"), f"everloop-{uuid4()}"
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table, hurried = DynamoDbTable(name, CLOCK, dynamodb), HurriedItems(name, CLOCK)
+    keys = [f"ключ {number}" for number in range(150)]
+    for key in keys:
+        table.put(key, key.encode() + b"\0\xff", sequence=1, expires_at=LATER)
+    table.put("expired", b"old", sequence=1, expires_at=NOW - timedelta(seconds=1))
+    asked = [*keys, keys[0], "unknown", "expired"]
+    assert hurried.get(asked) == table.get(asked)
+    assert len(hurried.get(asked)) == 150
+    assert hurried.get([]) == {}
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(endpoint: str) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"everloop-{uuid4()}")["QueueUrl"]
+    queue = HurriedQueue(url, CLOCK)
+    queue.send("first")
+    connection = queue._client._connection
+    assert connection
+    assert connection.sock
+    connection.sock.shutdown(socket.SHUT_RDWR)
+    queue.send("second")
+    bodies = [sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] for _ in range(2)]
+    assert sorted(bodies) == ["first", "second"]
+
+
+def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(StorageError, match="s3 did not answer in 2 attempts: timed out"):
+            HurriedObjects("bucket", CLOCK).get("key")
+        assert time.monotonic() - started < 10
+
+
+def test_without_credentials_it_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(StorageError, match="AWS_SECRET_ACCESS_KEY"):
+        HurriedObjects("bucket", CLOCK).get("key")
+
+
+def test_on_aws_each_service_has_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert HurriedObjects("bucket", CLOCK)._client._endpoint.geturl() == "https://bucket.s3.eu-central-1.amazonaws.com"
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+    assert HurriedQueue("url", CLOCK)._client._endpoint.geturl() == "https://sqs.cn-north-1.amazonaws.com.cn"
