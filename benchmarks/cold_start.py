@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 
-from benchmarks.serving import bench_definition, bench_rows, fitted, inputs_of
+from benchmarks.serving import TOML, bench_definition, bench_rows, fitted, inputs_of
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.features.compile import compile_features
 from everloop.registry.promotion import promote
@@ -117,7 +117,7 @@ def _paths(folder: Path, layer: Path) -> list[str]:
     definitions = folder / "definitions" / "everloop_models"
     definitions.mkdir(parents=True)
     (definitions / "__init__.py").touch()
-    (definitions / "bench.toml").write_text(bench_definition.toml())
+    (definitions / "bench.toml").write_text(TOML)
     return [
         str(REPOSITORY / "functions" / "inference"),
         str(build_package() / "python"),

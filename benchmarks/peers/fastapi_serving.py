@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
-import uvicorn
-from fastapi import FastAPI
+import uvicorn  # type: ignore[import-not-found]  # lives in an environment of its own
+from fastapi import FastAPI  # type: ignore[import-not-found]  # lives in an environment of its own
 from pydantic import BaseModel
 
 model = joblib.load(Path(sys.argv[1]) / "model.joblib")
@@ -18,7 +18,7 @@ class Request(BaseModel):
     inputs: list[list[float]]
 
 
-@app.post("/invocations")
+@app.post("/invocations")  # type: ignore[untyped-decorator]
 def invocations(request: Request) -> dict[str, Any]:
     return {"predictions": model.predict_proba(np.array(request.inputs, np.float32))[:, 1].tolist()}
 

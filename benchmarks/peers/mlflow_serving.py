@@ -8,8 +8,8 @@ FOLDER = Path(sys.argv[1])
 SAVED = str(FOLDER / "mlflow-model")
 
 if len(sys.argv) == 2:
-    import joblib
-    import mlflow.sklearn
+    import joblib  # type: ignore[import-untyped]
+    import mlflow.sklearn  # type: ignore[import-not-found]  # lives in an environment of its own
 
     mlflow.sklearn.save_model(joblib.load(FOLDER / "model.joblib"), SAVED, serialization_format="cloudpickle")
 else:

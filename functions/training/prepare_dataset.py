@@ -2,19 +2,20 @@
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from everloop.adapters.definitions import load_definition
 from everloop.adapters.observability import annotate_trace
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.batches import BatchReport
-from everloop.contracts.datasets import DatasetManifest, DatasetStatistics, Selection, build_manifest
+from everloop.contracts.datasets import DatasetManifest, DatasetStatistics, RowTotals, Selection, build_manifest
 from everloop.contracts.definition import Definition
-from everloop.contracts.imports import reference_key
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.compile import compile_features
 from everloop.features.history.compile import compile_history
@@ -47,38 +48,43 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     landing, lake = parts()
     definition = load_definition(request.model)
     compiled = compile_features(definition)
-    batches = BatchStore(lake)
+    batches, work = BatchStore(lake), WorkStore(lake, request.model, request.run_id)
     selection, manifest = _select(lake, definition, request, batches.reports(request.model))
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
         files = download_rows(batches, request.model, manifest.batches, Path(folder))
-        totals = create_rows(connection, definition, selection, files)
-        if definition.histories:
-            history = compile_history(definition)
-            create_events(connection, definition, history, files, before=selection.as_of)
-            add_history(connection, definition, history, rows=ROWS_TABLE, events=EVENTS_TABLE)
+        totals = _fill(connection, definition, selection, files)
         columns = read_columns(connection, definition, compiled)
         centres = batches.fix_centres(request.model, definition.hash, propose=lambda: propose_centres(columns))
         profile = profile_columns(definition, columns, centres)
         dataset = prepare(connection, definition, compiled, manifest, columns)
-        told, reference = request.imported and request.imported.reference, None
-        if told:
-            landing.download(reference_key(request.model, told.sha256), file := Path(folder) / "reference")
-            reference = read_reference(connection, definition, compiled, told, file, classes=dataset.classes)
+        if request.imported and request.imported.reference:
+            told = request.imported.reference
+            reference = read_reference(connection, landing, told, definition, compiled, classes=dataset.classes)
+            work.write(REFERENCE, reference.to_npz())
     kinds = {name: column.type for name, column in definition.columns.items()}
     statistics = DatasetStatistics(**totals.model_dump(), prepared_at=SystemClock().now(), columns=kinds)
     version = DatasetStore(lake).save(manifest, statistics, profile.to_json())
-    work = WorkStore(lake, request.model, request.run_id)
     features = compiled.to_onnx(apart=request.imported is not None)
     work.write("features.onnx", features.SerializeToString(deterministic=True))
     work.write("profile.json", reference_profile(profile, compiled).to_json())
     work.write("request.json", request.model_dump_json().encode())
     work.write("dataset.npz", dataset.to_npz())
-    if reference:
-        work.write(REFERENCE, reference.to_npz())
     notes = list(note_columns(definition, columns))
     search = plan_search(plan_trials(definition), dataset, seed=definition.training.seed)
     work.write("plan.json", json.dumps(search).encode())  # for whoever watches the run
     return {"dataset_version": version, "rows": totals.rows, "notes": notes, "search": search}
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection, definition: Definition, selection: Selection, files: Sequence[Path]
+) -> RowTotals:
+    """The rows, and what they see of the past."""
+    totals = create_rows(connection, definition, selection, files)
+    if definition.histories:
+        history = compile_history(definition)
+        create_events(connection, definition, history, files, before=selection.as_of)
+        add_history(connection, definition, history, rows=ROWS_TABLE, events=EVENTS_TABLE)
+    return totals
 
 
 def _select(

@@ -27,7 +27,8 @@ class Model:
         }
         answers = self._session.run(None, feeds)
         if self._facts["task"] == "recommendation":
-            return _recommended(*answers, frame.index)
+            items, recommended = answers
+            return _recommended(items, recommended, frame.index)
         scores = np.asarray(answers[0], dtype=np.float64)
         classes = self._facts["classes"]
         if not classes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -9,11 +10,12 @@ import numpy as np
 
 from everloop.contracts.columns import Column, ColumnType
 from everloop.contracts.definition import Definition, Task
-from everloop.contracts.imports import Reference
+from everloop.contracts.imports import Reference, reference_key
 from everloop.errors import BatchRejectedError, UnusableReferenceError
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_raw_columns
 from everloop.ids import sha256_of
+from everloop.ports import ObjectStore
 from everloop.reading.scan import Scan, explained, open_scan
 from everloop.reading.types import EXPECTED, SQL_TYPES, Meaning, Reader, read_column
 from everloop.reading.upload import open_upload
@@ -27,22 +29,25 @@ _PREDICTION = "everloop prediction {}"
 
 def read_reference(
     connection: duckdb.DuckDBPyConnection,
+    landing: ObjectStore,
+    reference: Reference,
     definition: Definition,
     compiled: CompiledFeatures,
-    reference: Reference,
-    file: Path,
     *,
     classes: list[Any],
 ) -> ReferenceRows:
-    """Any format that may be uploaded; raises UnusableReferenceError."""
-    if (found := sha256_of(file)) != reference.sha256:
-        raise UnusableReferenceError(f"{reference.file}: expected sha256 {reference.sha256}, got {found}")
+    """Any format that may be uploaded; raises UnusableReferenceError, or ObjectNotFoundError."""
     predictions = _prediction_columns(reference, definition, classes)
     wanted = {name: definition.served_columns[name] for name in compiled.raw_columns}
-    try:
-        _fill(connection, definition, reference, file, wanted=wanted, predictions=predictions)
-    except BatchRejectedError as error:
-        raise UnusableReferenceError(f"{reference.file}: {error}") from error
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "reference"
+        landing.download(reference_key(definition.name, reference.sha256), file)
+        if (found := sha256_of(file)) != reference.sha256:
+            raise UnusableReferenceError(f"{reference.file}: expected sha256 {reference.sha256}, got {found}")
+        try:
+            _fill(connection, definition, reference, file, wanted=wanted, predictions=predictions)
+        except BatchRejectedError as error:
+            raise UnusableReferenceError(f"{reference.file}: {error}") from error
     raw = read_raw_columns(connection, _TABLE, compiled)
     listed = ", ".join(identifier(_PREDICTION.format(place)) for place in range(len(predictions)))
     values = connection.execute(f"select {listed} from {_TABLE}").fetchnumpy().values()
