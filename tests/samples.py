@@ -103,14 +103,18 @@ _TARGETS = {
     Task.MULTICLASS: "category",
     Task.REGRESSION: "number",
     Task.FORECASTING: "number",
+    Task.RECOMMENDATION: "category",
 }
 
 
 def example(task: Task, **sections: Any) -> Definition:
     columns = {"a": "number", "b": "number", "c": "category", "y": _TARGETS[task]}
     raw: dict[str, Any] = {"name": "example", "task": task, "data": {"target": "y"}, "columns": columns}
-    if task is Task.FORECASTING:
+    if task is Task.RECOMMENDATION:
+        raw["data"]["entity"] = "c"
+    if task in (Task.FORECASTING, Task.RECOMMENDATION):
         columns["t"], raw["data"]["timestamp"] = "timestamp", "t"
+    if task is Task.FORECASTING:
         raw["forecast"] = {"period": "1 hour", "horizon": "1 day", "seasons": ["1 day", "7 days"]}
     return Definition.model_validate(raw | sections)
 

@@ -7,9 +7,8 @@ import pytest
 from sklearn import metrics as theirs
 
 from everloop import metrics as ours
-from everloop.contracts.definition import LOWER_IS_BETTER
+from everloop.contracts.definition import LOWER_IS_BETTER, Task
 from everloop.contracts.definition import METRICS as METRICS_OF_TASK
-from everloop.contracts.definition import Task
 
 SEEDS = range(5)
 

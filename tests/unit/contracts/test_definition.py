@@ -65,7 +65,7 @@ def test_four_lines_are_a_definition() -> None:
         ("[promotion]\nmode = 'canary'", "promotion.mode: Input should be 'automatic' or 'manual', got 'canary'"),
         ("[training]\nalgorithms = ['ridge']", "algorithm 'ridge' is not one of binary-classification: hist-gradient-"),
         ("[training]\nalgorithms = ['naive-bayes']", "algorithm 'naive-bayes' is not one of"),
-        ("[serving]\nfallback = 'yes'", "serving.fallback 'yes': a label for multiclass tasks, a number for"),
+        ("[serving]\nfallback = 'yes'", "serving.fallback 'yes': a label for multiclass tasks, a list of items"),
         ("[serving]\nfallback = nan", "fallback"),
         ("[serving]\nfallback = inf", "fallback"),
         ("[columns.heat]\ntype = 'number'\nminimum = nan", "columns.heat.minimum: Input should be a finite number"),

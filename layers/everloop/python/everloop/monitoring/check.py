@@ -196,9 +196,7 @@ def _comparable(
     return window.actual.astype(np.float64), window.score
 
 
-def _taken(
-    definition: Definition, window: CurrentWindow
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _taken(definition: Definition, window: CurrentWindow) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """How many different items were taken after each recommendation, and which of its own are among them, [n, k]."""
     lists = [_normalised(definition, np.array(json.loads(text), np.str_)).tolist() for text in window.actual]
     answers = [_normalised(definition, np.array(json.loads(text), np.str_)).tolist() for text in window.label]

@@ -23,8 +23,8 @@ SPACE = {
 }
 """`power`: that the number of times somebody took an item is raised to; with 0 only whether it was taken counts."""
 ITERATIONS = 7
-"""By which a random subspace becomes that of the largest singular values (Halko, Martinsson and Tropp, SIAM Review 2011).
-NOTE: ARPACK, which scipy has for it, gives other vectors each time where the matrix has not so many."""
+"""By which a random subspace becomes that of the largest singular values (Halko, Martinsson and Tropp, SIAM Review
+2011). NOTE: ARPACK, which scipy has for it, gives other vectors each time where the matrix has not so many."""
 
 
 @dataclass(frozen=True)
