@@ -43,8 +43,8 @@ def parts() -> tuple[S3ObjectStore, S3ObjectStore]:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    annotate_trace(model=event["model"], run_id=event["run_id"])
     request = TrainingRequest.model_validate(event)
+    annotate_trace(model=request.model, run_id=request.run_id)
     landing, lake = parts()
     definition = load_definition(request.model)
     compiled = compile_features(definition)
@@ -61,18 +61,21 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             told = request.imported.reference
             reference = read_reference(connection, landing, told, definition, compiled, classes=dataset.classes)
             work.write(REFERENCE, reference.to_npz())
-    kinds = {name: column.type for name, column in definition.columns.items()}
-    statistics = DatasetStatistics(**totals.model_dump(), prepared_at=SystemClock().now(), columns=kinds)
-    version = DatasetStore(lake).save(manifest, statistics, profile.to_json())
+    version = DatasetStore(lake).save(manifest, _statistics(definition, totals), profile.to_json())
     features = compiled.to_onnx(apart=request.imported is not None)
     work.write("features.onnx", features.SerializeToString(deterministic=True))
     work.write("profile.json", reference_profile(profile, compiled).to_json())
     work.write("request.json", request.model_dump_json().encode())
     work.write("dataset.npz", dataset.to_npz())
-    notes = list(note_columns(definition, columns))
     search = plan_search(plan_trials(definition), dataset, seed=definition.training.seed)
     work.write("plan.json", json.dumps(search).encode())  # for whoever watches the run
+    notes = list(note_columns(definition, columns))
     return {"dataset_version": version, "rows": totals.rows, "notes": notes, "search": search}
+
+
+def _statistics(definition: Definition, totals: RowTotals) -> DatasetStatistics:
+    kinds = {name: column.type for name, column in definition.columns.items()}
+    return DatasetStatistics(**totals.model_dump(), prepared_at=SystemClock().now(), columns=kinds)
 
 
 def _fill(

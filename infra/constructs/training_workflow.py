@@ -1,4 +1,4 @@
-"""A training run as a state machine: begin, prepare, try and select, fit, evaluate, register, promote, always finish."""
+"""A training run as a state machine: begin, prepare, try and select, fit, evaluate, register, promote, and finish."""
 
 from collections.abc import Mapping
 from typing import Any

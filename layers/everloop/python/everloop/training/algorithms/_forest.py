@@ -18,7 +18,7 @@ SPACE = {
 """`balanced` means nothing to a regression."""
 TREES = 100
 """With 400 leaves each they make an ONNX file of some 4 MiB, which every cold start loads."""
-CELLS_PER_TREE = 2_000_000
+CELLS_PER_TREE = 1_000_000
 ROWS_PER_TREE = 5_000
 """A tree sees this many cells (rows × columns), yet not fewer rows than these: a trial's time has an end. The rows are
 others for each tree."""
