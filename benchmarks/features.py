@@ -19,7 +19,8 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.features.compile import CompiledFeatures, compile_features
 from everloop.features.execute import read_model_inputs, read_raw_columns
 from everloop.training.candidate import build_model

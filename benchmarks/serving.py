@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Definition, Task, parse_definition
+from everloop.contracts.definition import Definition, parse_definition
+from everloop.contracts.tasks import Task
 from everloop.features.compile import compile_features
 from everloop.ids import new_id
 from everloop.inference.predictor import Predictor

@@ -17,7 +17,8 @@ import duckdb
 
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
 from everloop.contracts.datasets import DatasetManifest, build_manifest
-from everloop.contracts.definition import Definition, Task, parse_definition
+from everloop.contracts.definition import Definition, parse_definition
+from everloop.contracts.tasks import Task
 from everloop.drafting.draft import draft
 from everloop.drafting.render import render
 from everloop.features.compile import compile_features

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from everloop.contracts.definition import ALGORITHMS, Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.registry import TrainingRequest
+from everloop.contracts.tasks import ALGORITHMS, Task
 from everloop.features.profile import Profile, centres_of
 from everloop.scorer import METADATA_KEY
 from everloop.stores.registry import ModelRegistry

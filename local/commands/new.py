@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from everloop.contracts.definition import Task, parse_definition
+from everloop.contracts.definition import parse_definition
+from everloop.contracts.tasks import Task
 from everloop.errors import DefinitionError
 from local.console import AsJson, Name, print_json, print_table, stdout
 from local.project import Project

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.errors import UnusableModelError
 from everloop.features.compile import compile_features
 from everloop.scorer import Scorer

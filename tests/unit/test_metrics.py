@@ -7,8 +7,8 @@ import pytest
 from sklearn import metrics as theirs
 
 from everloop import metrics as ours
-from everloop.contracts.definition import LOWER_IS_BETTER, Task
-from everloop.contracts.definition import METRICS as METRICS_OF_TASK
+from everloop.contracts.tasks import LOWER_IS_BETTER, Task
+from everloop.contracts.tasks import METRICS as METRICS_OF_TASK
 
 SEEDS = range(5)
 

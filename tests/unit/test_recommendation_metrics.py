@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from everloop import metrics as ours
-from everloop.contracts.definition import METRICS, Task
+from everloop.contracts.tasks import METRICS, Task
 
 TAKEN = np.array([1.0, 2.0, 5.0])
 RELEVANCE = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 1.0]])

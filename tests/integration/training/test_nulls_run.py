@@ -13,7 +13,7 @@ import pytest
 
 from everloop.adapters.definitions import load_definition
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.inference.rows import to_columns
 from everloop.scorer import Scorer
 from everloop.stores.batches import BatchStore

@@ -19,10 +19,12 @@ from everloop.adapters.signature import Credentials, find_credentials, sign
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 _TEXT = st.text("abcXYZ019-_.~/", min_size=1, max_size=20)
+_SEGMENT = st.from_regex(r"[a-zA-Z0-9_~-][a-zA-Z0-9_.~-]{0,9}", fullmatch=True)
+"""botocore normalises others, which no path of ours has."""
 
 
 @given(
-    path=_TEXT.map("/".__add__),
+    path=st.lists(_SEGMENT).map(lambda segments: "/" + "/".join(segments)),
     body=st.binary(max_size=100),
     token=st.none() | _TEXT,
     service=st.sampled_from(["sqs", "dynamodb"]),
@@ -33,7 +35,7 @@ def test_the_signature_is_botocore_s(
 ) -> None:
     ours = sign(
         "POST",
-        path.replace("//", "/").replace("/.", "/a"),  # botocore normalises what no path of ours holds
+        path,
         {"host": "example.com", **extra},
         body,
         service=service,
@@ -41,7 +43,7 @@ def test_the_signature_is_botocore_s(
         credentials=Credentials("KEY", "SECRET", token),
         moment=NOW,
     )
-    url = "https://example.com" + path.replace("//", "/").replace("/.", "/a")
+    url = "https://example.com" + path
     headers = {**extra, "x-amz-content-sha256": ours["x-amz-content-sha256"]}
     request = AWSRequest("POST", url, headers=headers, data=body)
     with patch("botocore.auth.get_current_datetime", return_value=NOW.replace(tzinfo=None)):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from everloop.contracts.base import format_duration, parse_duration
 from everloop.contracts.columns import Csv
-from everloop.contracts.definition import ALGORITHMS, METRICS, Definition, Task, load_definitions, parse_definition
+from everloop.contracts.definition import Definition, load_definitions, parse_definition
+from everloop.contracts.tasks import ALGORITHMS, METRICS, Task
 from everloop.errors import DefinitionError
 from everloop.training.algorithms import load_algorithm
 from tests.samples import MODELS, example, pump_failure

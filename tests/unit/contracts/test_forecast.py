@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.definition import Definition, Task, parse_definition
+from everloop.contracts.definition import Definition, parse_definition
 from everloop.contracts.forecast import Forecast
+from everloop.contracts.tasks import Task
 from everloop.errors import DefinitionError
 from tests.samples import example
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.errors import DefinitionError
 from tests.unit.drafting.conftest import Drafting
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from everloop.contracts.base import format_duration
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.errors import DefinitionError
 from tests.unit.drafting.conftest import Drafting, Written, noise
 

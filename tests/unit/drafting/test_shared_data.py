@@ -6,7 +6,7 @@ import pytest
 
 from everloop.contracts.batches import BatchStatus
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.drafting.drafted import Role
 from tests.unit.drafting.conftest import Written, written
 from tests.unit.drafting.loop import Loop

@@ -3,7 +3,7 @@
 import pytest
 
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.errors import DefinitionError
 from tests.unit.drafting.conftest import Drafting, noise
 

@@ -8,7 +8,8 @@ from typing import Any
 import onnx
 import pytest
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.errors import HistoryUnavailableError, IntegrityError, ModelUnavailableError, NotFoundError, StorageError
 from everloop.inference.predictor import Answer, Predictor
 from everloop.inference.records import prediction_records

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import OutcomesMessage, PredictionsMessage
+from everloop.contracts.tasks import Task
 from everloop.errors import InvalidRowsError, MalformedBodyError, StorageError
 from everloop.inference.predictor import Answer
 from everloop.inference.records import (

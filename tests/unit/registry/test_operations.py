@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.definition import Task
 from everloop.contracts.imports import ImportedModel
 from everloop.contracts.registry import TrainingRequest
+from everloop.contracts.tasks import Task
 from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
 from everloop.stores.registry import ModelRegistry
 from tests.samples import NOW, example, pump_failure

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.candidate import Candidate, fit_candidate
 from tests.samples import example, plain_features, prepared, quick_parameters
 

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 
-from everloop.contracts.definition import ALGORITHMS, Task
+from everloop.contracts.tasks import ALGORITHMS, Task
 from everloop.metrics import log_loss, roc_auc
 from everloop.scorer import Scorer
 from everloop.training.algorithms import load_algorithm

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.artifacts import version_files
 from everloop.training.evaluation import evaluate
 from tests.samples import LEARNERS, REQUEST, example, prepared, profile_of

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import METRICS
 from everloop.training.baselines import baselines
 from everloop.training.prepared import PreparedDataset

@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from everloop.contracts.definition import ALGORITHMS, Task
+from everloop.contracts.tasks import ALGORITHMS, Task
 from everloop.scorer import Scorer
 from everloop.training.algorithms import load_algorithm
 from everloop.training.calibration import Calibration, fit_calibration

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import METRICS
 from everloop.scorer import Scorer
 from everloop.training.candidate import PARITY_TOLERANCE, Candidate, build_model, fit_candidate, measure_parity

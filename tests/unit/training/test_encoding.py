@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
-from everloop.contracts.definition import ALGORITHMS, Task
+from everloop.contracts.tasks import ALGORITHMS, Task
 from everloop.metrics import roc_auc
 from everloop.training.encoding import LEVEL_ROWS, MOST_LEVELS, OWN_ROWS, Codes, Encoder, fit_encoder
 from everloop.training.learned import fit

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
 from everloop.contracts.registry import Gate
+from everloop.contracts.tasks import Task
 from everloop.metrics import METRICS
 from everloop.registry.promotion import promote
 from everloop.scorer import Scorer

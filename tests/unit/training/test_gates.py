@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
 from everloop.contracts.registry import Gate
+from everloop.contracts.tasks import Task
 from everloop.metrics import Interval
 from everloop.training.baselines import Baseline
 from everloop.training.candidate import PARITY_TOLERANCE

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import ALGORITHMS, LOWER_IS_BETTER, Task
+from everloop.contracts.tasks import ALGORITHMS, LOWER_IS_BETTER, Task
 from everloop.errors import AllTrialsFailedError
 from everloop.training.halving import (
     ETA,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.artifacts import version_files
 from everloop.training.evaluation import evaluate
 from tests.samples import CLASSES, REQUEST, example, prepared, profile_of

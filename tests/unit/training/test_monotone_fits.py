@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.training.algorithms import load_algorithm
 from everloop.training.candidate import PARITY_TOLERANCE, Candidate, fit_candidate
 from everloop.training.evaluation import evaluate

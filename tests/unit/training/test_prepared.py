@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.prepared import PreparedDataset
 from tests.samples import CLASSES, prepared
 

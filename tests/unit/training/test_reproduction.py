@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from tests.samples import LEARNERS
 
 ROOT = Path(__file__).parents[3]

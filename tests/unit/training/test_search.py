@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from everloop.contracts.definition import ALGORITHMS, Task
+from everloop.contracts.tasks import ALGORITHMS, Task
 from everloop.errors import AllTrialsFailedError
 from everloop.training.algorithms import load_algorithm
 from everloop.training.halving import best_trial

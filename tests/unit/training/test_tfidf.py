@@ -17,7 +17,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.features.compile import compile_features
 from everloop.metrics import r2, roc_auc
 from everloop.scorer import Scorer

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Task
 from everloop.contracts.recommendation import HISTORY_ITEMS
+from everloop.contracts.tasks import Task
 from everloop.errors import ModelUnavailableError
 
 METADATA_KEY = "everloop"

@@ -10,8 +10,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.imports import Reference, reference_key
+from everloop.contracts.tasks import Task
 from everloop.errors import UnusableReferenceError
 from everloop.features.compile import compile_features
 from everloop.training.importing.reference import ReferenceRows

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.errors import UnusableModelError
 from everloop.training.importing.candidate import import_candidate
 from tests.foreign import ROWS, asked, boosted, by_column, linear, saved

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.scorer import METADATA_KEY, Scorer
 from everloop.training.prepared import PreparedDataset
 from everloop.training.statistics.judged import Judged

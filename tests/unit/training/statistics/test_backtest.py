@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.statistics.backtest import MOMENTS, PERIODS, backtest
 from everloop.training.statistics.judged import Judged
 from tests.samples import example, prepared

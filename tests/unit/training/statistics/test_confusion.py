@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.scorer import Scorer
 from everloop.training.statistics.confusion import MOST_CLASSES, confusion
 from tests.samples import prepared

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.scorer import Scorer
 from everloop.training.statistics.decisions import decisions
 from tests.samples import example, prepared

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.statistics.importance import importance
 from tests.samples import example
 from tests.unit.training.statistics.conftest import graph, holdout, judged

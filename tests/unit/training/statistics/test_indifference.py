@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import TensorProto, helper
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.scorer import Scorer
 from everloop.training.statistics.indifference import TOLERANCE, indifference
 from tests.samples import prepared

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.scorer import Scorer
 from everloop.training.statistics.monotone import TOLERANCE, monotone
 from tests.samples import example

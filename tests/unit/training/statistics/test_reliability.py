@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.statistics.reliability import BINS, reliability
 from tests.samples import prepared
 from tests.unit.training.conftest import fitted

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.statistics.residuals import BINS, residuals
 from tests.samples import prepared
 from tests.unit.training.statistics.conftest import holdout, judged, takes_everything

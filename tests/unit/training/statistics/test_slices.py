@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import METRICS
 from everloop.training.statistics.slices import MINIMUM_ROWS, slices
 from tests.samples import example

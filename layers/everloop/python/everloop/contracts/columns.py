@@ -62,7 +62,7 @@ class Column(Contract):
     parts: tuple[str, ...] = ()
     """Columns of the file whose texts, joined by a space, make this timestamp; a column of its own name goes first."""
     monotone: Literal["increasing", "decreasing"] | None = None
-    """How the answer must go with this column, all else being equal: fits keep to it, and a candidate that does not is refused."""
+    """How the answer goes with this column, all else being equal: fits keep to it, and who does not is refused."""
     description: str = ""
 
     @property

@@ -11,8 +11,10 @@ import duckdb
 from everloop.contracts.base import format_duration
 from everloop.contracts.batches import Reading
 from everloop.contracts.columns import Column, ColumnType, Csv, may_be_declared
-from everloop.contracts.definition import KEY_TYPES, LEAST_TRAINING_ROWS, Data, Task, Training
 from everloop.contracts.forecast import Forecast
+from everloop.contracts.references import KEY_TYPES
+from everloop.contracts.sections import LEAST_TRAINING_ROWS, Data, Training
+from everloop.contracts.tasks import Task
 from everloop.drafting.calendar_features import calendar_features
 from everloop.drafting.constraints import constrained
 from everloop.drafting.drafted import Draft, DraftColumn, Role

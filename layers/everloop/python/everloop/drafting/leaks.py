@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.drafting.drafted import DraftColumn
 from everloop.drafting.facts import NUMBERED, PLACE, Delivered
 from everloop.features.leakage import Typed, read_arrays, suspects

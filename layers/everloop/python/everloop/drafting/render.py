@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 
 from everloop.contracts.base import Contract
-from everloop.contracts.definition import Task
 from everloop.contracts.recommendation import Recommendation
+from everloop.contracts.tasks import Task
 from everloop.drafting.drafted import Draft, DraftColumn, Role
 
 COMMENT_PLACE = 72

@@ -1,6 +1,6 @@
 """Would a split by time leave every class where it is needed? If not, rows have to be drawn."""
 
-from everloop.contracts.definition import Holdout
+from everloop.contracts.sections import Holdout
 from everloop.contracts.splits import FOLDS, MINIMUM_CLASS_ROWS, PARTS
 from everloop.drafting.facts import NUMBERED, PLACE, Delivered
 from everloop.drafting.tasks import Goal

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.drafting.facts import MAXIMUM_LEVELS
 from everloop.drafting.survey import Seen
 from everloop.errors import DefinitionError

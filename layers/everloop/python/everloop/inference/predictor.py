@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from everloop.columns import Columns
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import Variant
 from everloop.contracts.registry import Aliases
+from everloop.contracts.tasks import Task
 from everloop.errors import EverloopError, ModelUnavailableError, NotFoundError, StorageError
 from everloop.inference.history import HistoryLookup
 from everloop.inference.rows import to_columns

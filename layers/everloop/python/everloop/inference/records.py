@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
+from everloop.contracts.tasks import Task
 from everloop.errors import InvalidRowsError, MalformedBodyError
 from everloop.inference.rows import is_unicode, parse_moment, read_cell
 

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance
 from everloop.contracts.registry import TrainingRequest
+from everloop.contracts.tasks import Task
 from everloop.errors import EverloopError
 from everloop.features.profile import Profile
 from everloop.metrics import bootstrap_interval

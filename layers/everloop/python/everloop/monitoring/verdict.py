@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from everloop.contracts.definition import LOWER_IS_BETTER, Definition
+from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance, Verdict
+from everloop.contracts.tasks import LOWER_IS_BETTER
 
 
 def decide(columns: Sequence[ColumnDriftRecord], performance: Performance | None) -> tuple[Verdict, tuple[str, ...]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.imports import ImportedModel
 from everloop.contracts.registry import Aliases, TrainingRequest
+from everloop.contracts.tasks import Task
 from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
 from everloop.registry.moments import parse_moment

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from everloop.contracts.definition import LOWER_IS_BETTER, Definition, Task
-from everloop.contracts.definition import METRICS as METRICS_OF_TASK
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import LOWER_IS_BETTER, Task
+from everloop.contracts.tasks import METRICS as METRICS_OF_TASK
 from everloop.metrics import METRICS, Floats
 from everloop.training.prepared import PreparedDataset
 from everloop.training.recommender import fit_popularity

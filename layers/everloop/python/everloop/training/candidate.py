@@ -10,7 +10,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.scorer import METADATA_KEY, THRESHOLD, Scorer
 from everloop.training.calibration import Calibration, calibrate
 from everloop.training.learned import NUMBERS, TEXTS, Learned, learn, merge

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from everloop.columns import Columns
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.datasets import DatasetManifest
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.splits import FOLDS, MINIMUM_CLASS_ROWS, PARTS
+from everloop.contracts.tasks import Task
 from everloop.errors import UnusableTargetError
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_model_inputs, read_raw_columns

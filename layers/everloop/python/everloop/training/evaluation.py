@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
-from everloop.contracts.definition import METRICS as METRICS_OF_TASK
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Gate
+from everloop.contracts.tasks import METRICS as METRICS_OF_TASK
+from everloop.contracts.tasks import Task
 from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError
 from everloop.metrics import METRICS, Interval, bootstrap_difference, bootstrap_interval
 from everloop.scorer import Scorer

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from everloop.contracts.definition import LOWER_IS_BETTER, Definition
+from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Gate
+from everloop.contracts.tasks import LOWER_IS_BETTER
 from everloop.metrics import Interval
 from everloop.training.baselines import Baseline
 from everloop.training.candidate import PARITY_TOLERANCE

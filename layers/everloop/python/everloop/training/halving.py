@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import LOWER_IS_BETTER, Definition
+from everloop.contracts.definition import Definition
 from everloop.contracts.splits import MINIMUM_CLASS_ROWS, PARTS
+from everloop.contracts.tasks import LOWER_IS_BETTER
 from everloop.errors import AllTrialsFailedError
 from everloop.training.prepared import PreparedDataset
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import Floats
 from everloop.scorer import Recommended, Scorer
 from everloop.training.interactions import requests_of

@@ -9,7 +9,7 @@ from onnx import TensorProto, compose, helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import Floats
 from everloop.training.algorithms import Rows, load_algorithm
 from everloop.training.encoding import Codes, Encoder, fit_encoder

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from everloop.columns import Columns
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import LEAST_TRAINING_ROWS, Definition
+from everloop.contracts.definition import Definition
+from everloop.contracts.sections import LEAST_TRAINING_ROWS
 
 _MAY_BE_IDS = (ColumnType.CATEGORY, ColumnType.INTEGER)
 

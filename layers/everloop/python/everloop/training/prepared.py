@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Task
 from everloop.contracts.recommendation import Recommendation
+from everloop.contracts.tasks import Task
 
 _RAW = "raw/"
 _PROBE = "probe/"

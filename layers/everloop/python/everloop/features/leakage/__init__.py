@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.features.leakage.arrays import Typed, read_arrays
 from everloop.features.leakage.deciding_level import deciding_levels
 from everloop.features.leakage.linear_combination import linear_combination

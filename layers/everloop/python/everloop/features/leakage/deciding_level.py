@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.features.leakage.sample import MINIMUM_ROWS, Column, is_null, is_number
 from everloop.features.leakage.suspect import Suspect
 

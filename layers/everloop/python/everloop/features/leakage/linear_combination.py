@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.features.leakage.sample import MINIMUM_ROWS, Column, is_null, is_number
 from everloop.features.leakage.suspect import Suspect
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.encoding import Codes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xgboost
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.algorithms import Rows
 from everloop.training.algorithms._balance import class_weights, log_odds_shift
 from everloop.training.algorithms._trees import Ensemble, Tree, register_trees

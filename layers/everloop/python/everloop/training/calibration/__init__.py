@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.splits import FOLDS, PARTS
+from everloop.contracts.tasks import Task
 from everloop.metrics import Floats, log_losses
 from everloop.training.calibration.curve import Curve
 from everloop.training.calibration.platt import Platt

@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 
 from everloop.columns import Columns
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.imports import ImportedModel
+from everloop.contracts.tasks import Task
 from everloop.errors import ModelUnavailableError, UnusableModelError
 from everloop.metrics import Floats
 from everloop.scorer import THRESHOLD, Scorer

@@ -9,8 +9,9 @@ import duckdb
 import numpy as np
 
 from everloop.contracts.columns import Column, ColumnType
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
 from everloop.contracts.imports import Reference, reference_key
+from everloop.contracts.tasks import Task
 from everloop.errors import BatchRejectedError, UnusableReferenceError
 from everloop.features.compile import CompiledFeatures
 from everloop.features.execute import read_raw_columns

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, compose, helper, version_converter
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.errors import UnusableModelError
 from everloop.features.graph import OPSET, output_of
 from everloop.metrics import Floats

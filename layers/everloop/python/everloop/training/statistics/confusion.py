@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import likeliest
 from everloop.training.statistics.judged import Judged
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.metrics import Floats
 from everloop.training.statistics.judged import Judged
 

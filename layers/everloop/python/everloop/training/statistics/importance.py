@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from everloop.contracts.definition import LOWER_IS_BETTER
+from everloop.contracts.tasks import LOWER_IS_BETTER
 from everloop.metrics import METRICS
 from everloop.training.statistics.judged import Judged
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from everloop.contracts.definition import Task
+from everloop.contracts.tasks import Task
 from everloop.training.statistics.judged import Judged
 
 POINTS = 101

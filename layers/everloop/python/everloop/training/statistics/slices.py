@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.contracts.columns import ColumnType
-from everloop.contracts.definition import LOWER_IS_BETTER, Task
+from everloop.contracts.tasks import LOWER_IS_BETTER, Task
 from everloop.metrics import Floats, bootstrap_interval
 from everloop.training.judging import known_items
 from everloop.training.statistics.judged import Judged

@@ -6,7 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from everloop.contracts.batches import Finding, Impact
-from everloop.contracts.definition import Definition, Task
+from everloop.contracts.definition import Definition
+from everloop.contracts.tasks import Task
 from everloop.features.leakage import Typed, is_telling, lone_predictors, read_arrays, sample
 from everloop.reading.paths import path_literal
 from everloop.sql import identifier
