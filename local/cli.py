@@ -64,7 +64,7 @@ def _is_from_aws(error: Exception) -> bool:
 
 
 def _fail(message: str) -> NoReturn:
-    stderr.print(f"[bold red]error:[/] {escape(message)}")
+    stderr.print(f"[bold red]error:[/] {escape(message)}", markup=True)
     sys.exit(1)
 
 

@@ -1,6 +1,7 @@
 """What every command prints with."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -10,7 +11,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from local.errors import ApiError
@@ -19,8 +19,14 @@ from local.target import Target
 PIPED_WIDTH = 240
 """A file or another program has no width of its own; nothing is cut off for it."""
 
-stdout = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-stderr = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+stdout = Console(
+    highlight=False,
+    emoji=False,
+    markup=False,  # a column may be called `Tool wear [min]`; a line in styles asks for markup, and escapes its data
+    soft_wrap=True,
+    width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_WIDTH,
+)
+stderr = Console(stderr=True, highlight=False, emoji=False, markup=False, soft_wrap=True)
 
 _GAP = 2
 """Blanks between two columns."""
@@ -54,7 +60,7 @@ Name = Annotated[str, typer.Argument(callback=_model_name, help="The model's nam
 def announced(target: Target) -> Target:
     """`target`, told beforehand if a change would go to an AWS account."""
     if target.kind == "aws":
-        stderr.print(f"target: AWS, {target.region or 'no region set'}", markup=False)
+        stderr.print(f"target: AWS, {target.region or 'no region set'}")
     return target
 
 
@@ -87,9 +93,9 @@ def print_table(
     for place in places:
         justify: Literal["left", "right"] = "right" if numbers[place] else "left"
         width = widths[place]  # as a minimum, since rich would cut below a mere `width`
-        table.add_column(escape(columns[place]), justify=justify, overflow="fold", min_width=width, max_width=width)
+        table.add_column(columns[place], justify=justify, overflow="fold", min_width=width, max_width=width)
     for row in shown:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     stdout.print(table)
 
 

@@ -51,13 +51,14 @@ def up(
         print_json({**asdict(result), "seconds": seconds})
         return
     for warning in result.warnings:
-        stderr.print(f"[yellow]warning:[/] {escape(warning)}")
+        stderr.print(f"[yellow]warning:[/] {escape(warning)}", markup=True)
     changed = ", ".join(stack.name for stack in result.stacks if stack.action != "unchanged")
     since = "already running" if result.already_running else "running"
     stdout.print(f"\n{since} with pid {result.cloud.pid}, {f'deployed {changed}' if changed else 'nothing to deploy'}")
-    stdout.print(f"API   [bold]{result.api_url}[/]")
-    stdout.print(f"key   [bold]{result.api_key}[/]  (header x-api-key)")
-    stdout.print("\nNext: [bold]everloop demo[/] runs a whole loop, [bold]everloop status[/], [bold]everloop down[/]")
+    stdout.print(f"API   [bold]{result.api_url}[/]", markup=True)
+    stdout.print(f"key   [bold]{result.api_key}[/]  (header x-api-key)", markup=True)
+    after = "[bold]everloop demo[/] runs a whole loop, [bold]everloop status[/], [bold]everloop down[/]"
+    stdout.print(f"\nNext: {after}", markup=True)
 
 
 def down(as_json: AsJson = False) -> None:
@@ -70,7 +71,8 @@ def down(as_json: AsJson = False) -> None:
     else:
         stdout.print(f"stopped the local cloud (pid {stopped.pid}) in {stopped.seconds:.1f} s")
     if stopped is not None and stopped.killed:
-        stderr.print("[yellow]warning:[/] it did not obey in time and was killed: its latest state may be lost")
+        lost = "it did not obey in time and was killed: its latest state may be lost"
+        stderr.print(f"[yellow]warning:[/] {lost}", markup=True)
 
 
 def status(
@@ -81,7 +83,7 @@ def status(
     target = Target.current()
     if key:
         secret = target.api_key()
-        print_json({"api_key": secret}) if as_json else stdout.print(secret, markup=False)
+        print_json({"api_key": secret}) if as_json else stdout.print(secret)
         return
     outputs = target.outputs()
     report: dict[str, Any] = {
@@ -94,7 +96,7 @@ def status(
         print_json(report)
         return
     place = f"local cloud, pid {target.cloud.pid}, since {target.cloud.started_at}" if target.cloud else "AWS"
-    stdout.print(f"target   {place}\nAPI      [bold]{report['api_url']}[/]")
+    stdout.print(f"target   {place}\nAPI      [bold]{report['api_url']}[/]", markup=True)
     stdout.print("key      `everloop status --key` prints it, for the header x-api-key")
     for name, value in sorted(outputs.items()):
-        stdout.print(f"  {name:<32}{value}", markup=False)
+        stdout.print(f"  {name:<32}{value}")

@@ -120,14 +120,12 @@ def quarantine(
     if settled := len(reports) - len(shown):
         stdout.print(
             f"\nnot shown: {settled} settled batch{'es' if settled > 1 else ''}, whose rows a replay took over;"
-            f" `everloop quarantine {name} --json` has them",
-            markup=False,
+            f" `everloop quarantine {name} --json` has them"
         )
     if waiting:
         stdout.print(
             f"\n{sum(waiting.values()):,} rows of {len(waiting)} batches wait. If the definition was wrong: mend it,"
-            f" deploy, then `everloop quarantine {name} --replay`",
-            markup=False,
+            f" deploy, then `everloop quarantine {name} --replay`"
         )
     if rows:
         stdout.print(f"\nthe first {len(rows)} of {reports[0].rows.quarantined:,} rows")
@@ -154,7 +152,7 @@ def _replay(loop: Loop, name: str, batch: str | None, as_json: bool) -> None:
             parent = report.source.replay_of
             print_short(report, name=f"replay of {parent}" if parent else Path(report.source.key).name)
         for why in held_back:
-            stdout.print(f"batch {why['batch_id']}: {why['what']}: {why['reason']}", markup=False)
+            stdout.print(f"batch {why['batch_id']}: {why['what']}: {why['reason']}")
         if not reports and not held_back:
             stdout.print("nothing waits")
     _exit_unless_accepted(reports)

@@ -79,7 +79,7 @@ def _print_plan(plan: dict[str, Any]) -> None:
     manifest = plan["manifest"]
     known = f", by what was known at {plan['known_at']}" if plan["known_at"] else ""
     state = "which exists" if plan["exists"] else "which no training has made yet"
-    stdout.print(f"as of {plan['as_of']}{known}: dataset version [bold]{plan['version']}[/], {state}")
+    stdout.print(f"as of {plan['as_of']}{known}: dataset version [bold]{plan['version']}[/], {state}", markup=True)
     _print_manifest(manifest, plan["rows_in_window"])
     if plan["left_out"]:
         print_table(
@@ -145,7 +145,7 @@ def _print_manifest(manifest: dict[str, Any], in_window: dict[str, int] | None =
 
 def _print_dataset(shown: dict[str, Any]) -> None:
     counts = shown["statistics"]
-    stdout.print(f"dataset version [bold]{shown['version']}[/], prepared at {counts['prepared_at']}")
+    stdout.print(f"dataset version [bold]{shown['version']}[/], prepared at {counts['prepared_at']}", markup=True)
     stdout.print(
         f"{counts['delivered']:,} accepted rows = {counts['rows']:,} to learn from"
         f" + {counts['superseded']:,} superseded by a newer row of the same id + {counts['left_out']:,} left out"
@@ -166,7 +166,8 @@ def _print_diff(diff: dict[str, Any]) -> None:
     for side in ("from", "to"):
         dataset = diff[side]
         stdout.print(
-            f"{side:>4} [bold]{dataset['version']}[/]  {dataset['rows']:,} rows of {dataset['batches']} batches"
+            f"{side:>4} [bold]{dataset['version']}[/]  {dataset['rows']:,} rows of {dataset['batches']} batches",
+            markup=True,
         )
     if diff["from"]["definition_hash"] != diff["to"]["definition_hash"]:
         stdout.print("the definition has changed")
@@ -176,7 +177,7 @@ def _print_diff(diff: dict[str, Any]) -> None:
     lines += [f"+ column {column} ({kind})" for column, kind in schema["added"].items()]
     lines += [f"~ column {column}: {kinds['from']} → {kinds['to']}" for column, kinds in schema["changed"].items()]
     for line in lines:
-        stdout.print(line, markup=False)
+        stdout.print(line)
     stdout.print()
     columns = sorted(diff["columns"], key=lambda column: not _has_drifted(column))
     print_table(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from local.console import AsJson, print_json, print_table, stderr, stdout
 from local.project import Project
@@ -81,7 +82,7 @@ def _progress(as_json: bool) -> "Iterator[Any]":
     """A line for everything that happened, and below them what happens now with its time."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True, disable=as_json) as progress:
         task = progress.add_task("starting")
         begun = time.monotonic()
@@ -89,7 +90,7 @@ def _progress(as_json: bool) -> "Iterator[Any]":
         def tell(line: str) -> None:
             progress.update(task, description=line)
             if not as_json:
-                progress.console.print(f"[dim]{time.monotonic() - begun:6.1f} s[/]  {line}")
+                progress.console.print(f"[dim]{time.monotonic() - begun:6.1f} s[/]  {escape(line)}", markup=True)
 
         yield tell
 

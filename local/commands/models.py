@@ -85,7 +85,7 @@ def wait_and_print(loop: Loop, name: str, run_id: str, *, watch: bool, as_json: 
 
 
 def _watched(loop: Loop, name: str, run_id: str) -> dict[str, Any]:
-    watch = RunWatch(loop, name, run_id, tell=lambda line: stderr.print(line, markup=False))
+    watch = RunWatch(loop, name, run_id, tell=stderr.print)
     report = loop.wait_for_run(name, run_id, meanwhile=watch.look)
     watch.tell_news()
     return report
@@ -143,9 +143,9 @@ def card(
         for file, body in files.items():
             (save / file).write_text(body, "utf-8")
         plots = ", ".join(file for file in files if file != "card.md") or "no plot"
-        stdout.print(f"card of version {number} and {plots} written to {save / 'card.md'}", markup=False)
+        stdout.print(f"card of version {number} and {plots} written to {save / 'card.md'}")
         return
-    stdout.print(Markdown(text) if stdout.is_terminal else text, markup=False)
+    stdout.print(Markdown(text) if stdout.is_terminal else text)
 
 
 def promote(
@@ -183,7 +183,7 @@ def history(
         print_json(found)
         return
     if at:
-        stdout.print(_who_was_champion(found), markup=False)
+        stdout.print(_who_was_champion(found))
         return
     print_table(
         ["epoch", "at", "action", "champion", "before", "by", "reason"],

@@ -47,7 +47,7 @@ def new(
     if as_json:
         print_json(_document(drafted, toml, None if print_only else path))
     elif print_only:
-        stdout.print(toml, end="", markup=False)
+        stdout.print(toml, end="")
     else:
         _show(drafted, path, file)
 
@@ -62,27 +62,28 @@ def _show(drafted: "Draft", path: Path, file: Path) -> None:
     goal = drafted.goal
     stdout.print(
         f"{escape(drafted.file)}: {drafted.rows:,} rows, [bold]{goal.task}[/] of {escape(drafted.target)}"
-        f" ({escape(goal.why)})\n"
+        f" ({escape(goal.why)})\n",
+        markup=True,
     )
     print_table(
         ["column", "type", "role", "nulls", "range or levels", "note"],
         [(c.name, c.column.type, c.role, c.nulls, c.shown, c.why) for c in drafted.declared],
     )
     if drafted.features:
-        stdout.print(f"\nfeatures: {', '.join(drafted.features.values())}", markup=False)
+        stdout.print(f"\nfeatures: {', '.join(drafted.features.values())}")
     if drafted.left_out:
         stdout.print("\nleft out")
         for column in drafted.left_out:
-            stdout.print(f"  {column.name}: {column.why}", markup=False)
+            stdout.print(f"  {column.name}: {column.why}")
     if drafted.suspects:
-        stdout.print("\n[yellow]left out as leak suspects; declare what is known before the target[/]")
+        stdout.print("\n[yellow]left out as leak suspects; declare what is known before the target[/]", markup=True)
         for column in drafted.suspects:
-            stdout.print(f"  [yellow]{escape(column.name)}[/]: {escape(column.why)}")
+            stdout.print(f"  [yellow]{escape(column.name)}[/]: {escape(column.why)}", markup=True)
     for note in drafted.notes:
-        stdout.print(f"\n[yellow]note:[/] {escape(note)}")
-    stdout.print(f"\nwritten to {path}: read it, then", markup=False)
+        stdout.print(f"\n[yellow]note:[/] {escape(note)}", markup=True)
+    stdout.print(f"\nwritten to {path}: read it, then")
     for command in ("up", f"upload {drafted.name} {file}", f"train {drafted.name}"):
-        stdout.print(f"  everloop {command}", markup=False)
+        stdout.print(f"  everloop {command}")
 
 
 def _document(drafted: "Draft", toml: str, path: Path | None) -> dict[str, Any]:

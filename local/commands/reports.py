@@ -42,26 +42,25 @@ def batch_cells(report: BatchReport) -> list[Any]:
 
 def print_short(report: BatchReport, *, name: str) -> None:
     rows = report.rows
-    stdout.print(f"{escape(name)}: [bold]{report.status.value}[/]  batch {report.batch_id}  {_account(report)}")
+    headline = f"{escape(name)}: [bold]{report.status.value}[/]  batch {report.batch_id}  {_account(report)}"
+    stdout.print(headline, markup=True)
     if report.detail:
-        stdout.print(f"  {report.reason}: {report.detail}", markup=False)
+        stdout.print(f"  {report.reason}: {report.detail}")
     for problem in report.problems[:SHOWN_PROBLEMS]:
         where = f"{problem.column}: " if problem.column else ""
         example = f", got {problem.example!r}" if problem.example is not None else ""
-        stdout.print(
-            f"  {problem.rows:,} × {where}{problem.reason}, expected {problem.expected}{example}", markup=False
-        )
+        stdout.print(f"  {problem.rows:,} × {where}{problem.reason}, expected {problem.expected}{example}")
     told = [finding for finding in _by_impact(report.findings) if finding.reason != report.reason]
     for finding in told[:SHOWN_PROBLEMS]:
         where = f"{finding.column}: " if finding.column else ""
-        stdout.print(f"  {finding.impact}: {where}{finding.reason}, {finding.detail}", markup=False)
+        stdout.print(f"  {finding.impact}: {where}{finding.reason}, {finding.detail}")
     hidden = len(report.problems[SHOWN_PROBLEMS:]) + len(report.findings[SHOWN_PROBLEMS:])
     if hidden:
-        stdout.print(f"  and {hidden} more; see `everloop batches {report.model} {report.batch_id}`", markup=False)
+        stdout.print(f"  and {hidden} more; see `everloop batches {report.model} {report.batch_id}`")
     if report.undeclared_columns:
-        stdout.print(f"  ignored, since not declared: {_listed(report.undeclared_columns)}", markup=False)
+        stdout.print(f"  ignored, since not declared: {_listed(report.undeclared_columns)}")
     if rows.delivered and report.reading:
-        stdout.print(f"  read as {read_as(report.reading)}", markup=False)
+        stdout.print(f"  read as {read_as(report.reading)}")
 
 
 def print_full(report: BatchReport, *, present: str) -> None:
@@ -80,10 +79,10 @@ def print_full(report: BatchReport, *, present: str) -> None:
         "ignored columns": ", ".join(report.undeclared_columns) or None,
         "sha256 of the rows": report.rows_sha256,
     }
-    stdout.print(f"[bold]batch {report.batch_id}[/]")
+    stdout.print(f"[bold]batch {report.batch_id}[/]", markup=True)
     for name, fact in facts.items():
         if fact:
-            stdout.print(f"  {name}: {fact}", markup=False)
+            stdout.print(f"  {name}: {fact}")
     if report.problems:
         stdout.print()
         print_table(
@@ -117,8 +116,7 @@ def print_older(report: BatchReport, *, waiting: int) -> None:
     """What a verdict of an older definition means for who uploads the file again; `waiting` rows are in quarantine."""
     stdout.print(
         f"  judged on {report.received_at:%Y-%m-%d %H:%M} UTC under an older definition, and not again:"
-        f" {_remedies(report.model, waiting)}",
-        markup=False,
+        f" {_remedies(report.model, waiting)}"
     )
 
 
@@ -128,8 +126,7 @@ def print_all_older(reports: Sequence[BatchReport], *, present: str) -> None:
     if older:
         stdout.print(
             f"\n{len(older)} of {len(reports)} batches were judged under an older definition ({_listed(older)}):"
-            f" {_remedies(reports[0].model, totals(reports).waiting)}",
-            markup=False,
+            f" {_remedies(reports[0].model, totals(reports).waiting)}"
         )
 
 

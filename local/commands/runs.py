@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from local.console import AsJson, Name, one_of, print_json, print_table, stdout
 from local.loop import Loop
@@ -75,23 +76,23 @@ def _print_list(listed: list[dict[str, Any]]) -> None:
 def print_run(report: dict[str, Any]) -> None:
     """How a run ended, and by which gates."""
     version = f" version {report['version']}" if report["version"] else ""
-    stdout.print(f"run {report['run_id']}: [bold]{report['status']}[/]{version}")
+    stdout.print(f"run {report['run_id']}: [bold]{report['status']}[/]{version}", markup=True)
     if report["metrics"]:
         stdout.print("  " + ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items()))
     for gate in report["gates"]:
         mark = "[green]passed [/]" if gate["passed"] else "[red]refused[/]"
-        stdout.print(f"  {mark} {gate['name']}: {gate['detail']}")
+        stdout.print(f"  {mark} {escape(gate['name'])}: {escape(gate['detail'])}", markup=True)
     if report["status"] == "failed":
-        stdout.print(f"  {report['error']['type']}: {report['reason']}", markup=False)
+        stdout.print(f"  {report['error']['type']}: {report['reason']}")
     elif report["reproduces"]:
-        stdout.print(f"  {report['reason']}", markup=False)
+        stdout.print(f"  {report['reason']}")
 
 
 def print_trials(report: dict[str, Any]) -> None:
-    stdout.print(f"  asked for by {report['requested_by']}: {report['asked_because']}", markup=False)
-    stdout.print(f"  dataset {report['dataset_version'] or '–'}, as of {report['as_of']}", markup=False)
+    stdout.print(f"  asked for by {report['requested_by']}: {report['asked_because']}")
+    stdout.print(f"  dataset {report['dataset_version'] or '–'}, as of {report['as_of']}")
     for note in report["notes"]:
-        stdout.print(f"  {note}", markup=False)
+        stdout.print(f"  {note}")
     if judged := _metric(report):
         stdout.print(f"  judged by {judged}; the champion's {_champion(report) or '–'}")
     if len(rungs := report["rungs"]) > 1:

@@ -29,6 +29,7 @@ task = "forecasting"
 [data]
 target = "bikes"
 timestamp = "moment"
+row_id = ["moment", "station"]
 [columns]
 moment = "timestamp"
 station = "category"
@@ -48,6 +49,8 @@ trials = 2
 NEWEST = datetime(2026, 3, 14, 8, tzinfo=UTC)
 HOURS = 24 * 90
 NOISE = 2.0
+WRONG, CORRECTED = 1e4, 100
+"""Values that were delivered first, of so many of the newest rows."""
 STATIONS = {"north": 100.0, "south": 160.0}
 RUN = {"model": MODEL, "run_id": "run-1"}
 REQUEST = {**RUN, "as_of": "2026-03-14T09:00:00Z", "reason": "a test asked for it", "requested_by": "pytest"}
@@ -74,6 +77,7 @@ def world(plant: Plant, deploy_models: Callable[..., None], tmp_path: Path) -> P
     rows = [
         (at.replace(tzinfo=None), name, truth(name, at) + NOISE * rng.normal()) for at in moments for name in STATIONS
     ]
+    rows = [(at, name, WRONG) for at, name, _ in rows[-CORRECTED:]] + rows
     file = tmp_path / "rows.parquet"
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE rows (moment TIMESTAMP, station VARCHAR, bikes DOUBLE)")

@@ -267,3 +267,18 @@ def test_a_duration_is_written_as_it_can_be_read(count: int, unit: str, plural: 
 def test_a_duration_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration"):
         parse_duration(text)
+
+
+def test_a_column_may_be_carried_without_being_learned_from() -> None:
+    columns = {"kind": {"type": "category", "learned": False}, "speed": "number", "failed": "boolean"}
+    definition = Definition.model_validate(
+        {"name": "pump", "task": Task.BINARY, "data": {"target": "failed"}, "columns": columns}
+    )
+    assert list(definition.inputs) == ["kind", "speed"]
+    assert list(definition.model_columns) == ["speed"]
+
+
+def test_a_setting_at_its_default_is_not_in_the_hash() -> None:
+    """One that is new to Everloop would otherwise make every definition another one."""
+    hashes = {pump_failure(serving={"latency_slo_ms": slo, "fallback": 0.1}).hash for slo in (100, 100.0, 101)}
+    assert len(hashes) == 2

@@ -100,7 +100,6 @@ def test_what_makes_no_series_is_refused(changes: dict[str, Any], says: str) -> 
             {"rest": HOURLY + '[history]\nlag_7d = { value = "count()", over = "1 day", delay = "1 day" }'},
             "history.lag_7d has a name that [forecast] gives; choose another name",
         ),
-        ({"data": 'row_id = ["moment"]'}, "[forecast] needs the timestamp of a request, which carries no row id"),
     ],
 )
 def test_what_could_not_be_forecast_is_refused(wrong: dict[str, str], says: str) -> None:
@@ -112,3 +111,10 @@ def test_what_could_not_be_forecast_is_refused(wrong: dict[str, str], says: str)
 def test_a_forecast_without_a_timestamp_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\[forecast\] needs data.timestamp"):
         example(Task.FORECASTING, data={"target": "y"})
+
+
+def test_what_a_forecast_is_asked_by_is_carried_though_it_is_the_row_id() -> None:
+    """So that a value that is delivered again, corrected, takes the place of the old one."""
+    definition = define(data='row_id = ["moment"]')
+    assert "moment" in definition.inputs
+    assert not definition.inputs["moment"].nullable, "there is nothing to forecast without a moment"

@@ -12,6 +12,7 @@ import yaml
 
 from everloop.contracts.tasks import Task
 from everloop.training.artifacts import version_files
+from everloop.training.card import _row
 from everloop.training.evaluation import evaluate
 from tests.samples import LEARNERS, REQUEST, example, prepared, profile_of
 from tests.unit.training.conftest import fitted
@@ -160,3 +161,9 @@ def test_what_does_not_depend_on_the_clock_is_the_same_each_time(files: dict[str
     again = files_of("logistic-regression", Task.BINARY)
     for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json", "roc.svg", "mlbom.json"):
         assert hashlib.sha256(again[name]).digest() == hashlib.sha256(files[name]).digest(), name
+
+
+def test_a_level_of_the_data_is_no_link_and_no_picture_in_the_card() -> None:
+    assert _row(["![x](http://evil/p.png)", "a|b", "<img>", "`c`"]) == (
+        "| !\\[x\\](http://evil/p.png) | a\\|b | &lt;img> | \\`c\\` |"
+    )

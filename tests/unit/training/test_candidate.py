@@ -136,3 +136,17 @@ def test_every_algorithm_beats_the_naive_prediction_on_a_signal_that_is_there(al
     ]
     value = METRICS[metric](dataset.holdout[1], Scorer(candidate.judged).score(dataset.holdout_raw))
     assert value > naive + 0.15
+
+
+def test_a_target_far_from_zero_is_held_to_its_spread() -> None:
+    """An error of a standard deviation is no rounding, however large the values are."""
+    near = prepared(Task.REGRESSION)
+    far = prepared(Task.REGRESSION, target=near.target + 5e5)
+    parameters = quick_parameters("hist-gradient-boosting")
+    candidate = fit_candidate("hist-gradient-boosting", parameters, far, plain_features(), example(Task.REGRESSION))
+    assert candidate.parity_difference <= PARITY_TOLERANCE
+    learned = fit("hist-gradient-boosting", parameters, far, far.train_rows, seed=7)
+    model = build_model(learned, far, plain_features())
+    learned.estimator._baseline_prediction += far.target.std()
+    difference, _ = measure_parity(model, learned, far)
+    assert difference > PARITY_TOLERANCE

@@ -502,6 +502,24 @@ def _kinds() -> dict[str, str]:
     return {name: column.type.value for name, column in machine().columns.items()}
 
 
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        (
+            "case when i < 80 then chr(cast(97 + i % 3 as integer)) else 'a' end",
+            "the same in all 20 rows of the holdout",
+        ),
+        ("case when i < 60 then chr(cast(97 + i % 3 as integer)) else 'a' end", "roc_auc_ovr says nothing there"),
+    ],
+)
+def test_one_class_where_classes_are_ranked_is_refused(lake: Lake, y: str, told: str) -> None:
+    columns = {**_kinds(), "y": "category"}
+    named = {"task": "multiclass-classification", "columns": columns}
+    with pytest.raises(UnusableTargetError, match=told):
+        lake.prepare(machine(**named, training={"metric": "roc_auc_ovr", "minimum_rows": 50}), rows(y=y))
+    lake.prepare(machine(**named, training={"metric": "accuracy", "minimum_rows": 50}), rows(y=y))
+
+
 def test_a_binary_target_of_numbers_is_0_or_1(lake: Lake) -> None:
     definition = machine(columns={**_kinds(), "y": "integer"})
     assert lake.prepare(definition, rows(y="cast(i % 2 as bigint)")).classes == [0, 1]

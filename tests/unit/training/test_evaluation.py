@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from everloop.contracts.registry import Gate
 from everloop.contracts.tasks import Task
 from everloop.metrics import METRICS
 from everloop.registry.promotion import promote
-from everloop.scorer import Scorer
+from everloop.scorer import METADATA_KEY, Scorer
 from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import Candidate, fit_candidate
 from everloop.training.evaluation import Champion, Evaluation, evaluate, find_champion
@@ -261,3 +263,19 @@ def test_without_a_champion_that_is_whole_anything_sound_is_better(damage: str) 
         registry.change_aliases("example", lambda aliases: promote(aliases, 1, at=NOW, reason="", by="run"))
     store.objects.pop(f"example/versions/1/{damage}", None)
     assert find_champion(registry, "example", None if damage == "none is promoted" else 1) is None
+
+
+def test_a_champion_is_judged_with_the_history_that_it_is_served() -> None:
+    """What is declared otherwise since is null to it: today's values under the same name would flatter or wrong it."""
+    model = onnx.load_from_string(STRONG.model)
+    known = json.loads(model.metadata_props[0].value)
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(known | {"history": {"a": "then"}})})
+    former = replace(STRONG, model=model.SerializeToString())
+    told = {
+        digest: judge(STRONG, champion(former), replace(BINARY, history={"a": digest})).metrics["champion"]["roc_auc"]
+        for digest in ("then", "now")
+    }
+    nulls = {name: np.full_like(BINARY.holdout_raw[name], np.nan) for name in "a"}
+    without = Scorer(STRONG.model).score(BINARY.holdout_raw | nulls)
+    assert told["now"] == METRICS["roc_auc"](BINARY.holdout[1], without)
+    assert told["then"] > told["now"]

@@ -1,6 +1,7 @@
 """The search's plan, who goes on from rung to rung, and which trial is the best at the end."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -252,3 +253,20 @@ def test_when_all_failed_each_says_why() -> None:
     with pytest.raises(AllTrialsFailedError) as caught:
         best_trial([{"trial": number, "error": "x" * 200} for number in range(200)], "roc_auc")
     assert len(str(caught.value)) <= 4_000
+
+
+def test_a_sample_with_a_part_of_one_value_would_leave_the_metric_unknown_so_all_rows_are_judged() -> None:
+    """As claims and sparse demand have it: almost all are 0, and the others come in a few places."""
+    target = np.zeros(ROWS + 200)
+    target[:: ROWS // 100] = 1.0
+    rare = prepared(Task.REGRESSION, rows=ROWS + 200, target=target)
+    for rows in search_of(12, Task.REGRESSION, rare)["rungs"]:
+        drawn = sample(rare, rows, seed=7).target[:rows]
+        assert all(np.ptp(part) > 0 for part in np.array_split(drawn, 5))
+    target[1:] = 0.0
+    assert search_of(12, Task.REGRESSION, prepared(Task.REGRESSION, rows=ROWS + 200, target=target))["rungs"] == [ROWS]
+
+
+def test_interactions_are_never_sampled_for_that_would_thin_the_histories() -> None:
+    dataset = replace(large(), task=Task.RECOMMENDATION)
+    assert plan_search([{"trial": number} for number in range(12)], dataset, seed=7)["rungs"] == [ROWS]

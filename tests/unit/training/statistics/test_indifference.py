@@ -32,6 +32,19 @@ def test_a_model_that_looks_at_the_row_before_is_caught() -> None:
     assert indifference(judged(running_sum, DATASET))["largest_difference"] > 1
 
 
+def test_a_model_that_looks_at_the_mean_of_all_rows_is_caught() -> None:
+    """In reverse they have the same."""
+    centred = graph(
+        [
+            helper.make_node("Constant", [], ["rows"], value=helper.make_tensor("v", TensorProto.INT64, [1], [0])),
+            helper.make_node("ReduceMean", ["a", "rows"], ["mean"], keepdims=1),
+            helper.make_node("Sub", ["a", "mean"], ["answer"]),
+        ],
+        takes=("a",),
+    )
+    assert indifference(judged(centred, DATASET))["largest_difference"] > 0.01
+
+
 def test_a_model_that_takes_the_target_is_caught() -> None:
     greedy = graph([helper.make_node("Add", ["a", "y"], ["answer"])], takes=("a", "y"))
     dataset = holdout({"a": np.zeros(300), "y": DATASET.holdout[1]}, DATASET.holdout[1])

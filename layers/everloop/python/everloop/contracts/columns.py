@@ -63,6 +63,8 @@ class Column(Contract):
     """Columns of the file whose texts, joined by a space, make this timestamp; a column of its own name goes first."""
     monotone: Literal["increasing", "decreasing"] | None = None
     """How the answer goes with this column, all else being equal: fits keep to it, and who does not is refused."""
+    learned: bool = True
+    """False for a column that is carried for features and the log, and not learned from as it is."""
     description: str = ""
 
     @property

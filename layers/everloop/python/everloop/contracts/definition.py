@@ -71,14 +71,20 @@ class Definition(Contract):
     def inputs(self) -> dict[str, Column]:
         """Columns a prediction request carries: all but target and row id. The entity is carried, not learned from.
 
+        What history is looked up by is carried though it is part of the row id: the timestamp, and what names a series.
         One for recommendations needs none of the user, the items already taken, and the time.
         """
         if self.recommendation:
             named = {name: self.columns[name] for name in (self.data.entity, self.data.timestamp) if name}
             optional = {name: column.model_copy(update={"nullable": True}) for name, column in named.items()}
             return optional | {ITEMS: Column(type=ColumnType.TEXT)}
-        left_out = {self.data.target, *self.data.row_id}
-        return {name: column for name, column in self.columns.items() if name not in left_out}
+        kept = {self.data.timestamp} if self.histories else set()
+        named = {name: column for name, column in self.columns.items() if name != self.data.target}
+        if self.forecast and self.data.timestamp:
+            kept |= {*self.forecast.by}
+            moment = self.columns[self.data.timestamp]
+            named[self.data.timestamp] = moment.model_copy(update={"nullable": False})
+        return {name: column for name, column in named.items() if name in kept or name not in self.data.row_id}
 
     @property
     def histories(self) -> dict[str, History]:
@@ -125,7 +131,7 @@ class Definition(Contract):
         return {
             name: column
             for name, column in self.inputs.items()
-            if name not in indirect and column.type is not ColumnType.TIMESTAMP
+            if name not in indirect and column.learned and column.type is not ColumnType.TIMESTAMP
         }
 
     @property
@@ -134,8 +140,11 @@ class Definition(Contract):
 
     @property
     def hash(self) -> str:
-        """First 16 hex digits of the sha256 of the canonical JSON: what a dataset version records."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """First 16 hex digits of the sha256 of the canonical JSON: what a dataset version records.
+
+        Without what is at its default, so that a setting that is new to Everloop leaves the hashes as they are.
+        """
+        return hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:16]
 
 
 def parse_definition(toml: str, *, source: str) -> Definition:

@@ -60,11 +60,6 @@ def _check_history(definition: "Definition", folded: Collection[str]) -> None:
     section = "[forecast]" if definition.forecast else "[history]"
     if definition.histories and not definition.data.timestamp:
         raise ValueError(f"{section} needs data.timestamp: it says what was earlier")
-    if definition.histories and definition.data.timestamp in definition.data.row_id:
-        raise ValueError(
-            f"{section} needs the timestamp of a request, which carries no row id; take"
-            f" {definition.data.timestamp!r} out of data.row_id"
-        )
     taken = {*folded, *(name.lower() for name in definition.features)}
     for name, history in definition.histories.items():
         _check_entity(definition, f"history.{name}.by", history.by)

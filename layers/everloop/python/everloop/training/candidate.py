@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
+from everloop.metrics import Floats
 from everloop.scorer import METADATA_KEY, THRESHOLD, Scorer
 from everloop.training.calibration import Calibration, calibrate
 from everloop.training.learned import NUMBERS, TEXTS, Learned, learn, merge
@@ -20,6 +21,8 @@ from everloop.training.recommender import Recommender
 
 PARITY_TOLERANCE = 1e-4
 """Largest difference of a probability, or of a value relative to the target's spread: float32 sums against float64."""
+_ROUNDING = 16 * float(np.finfo(np.float32).eps)
+"""Of a value, which a sum of trees in float32 may be off by however far it is from the target's mean."""
 
 MODEL_FILE = "fitted/model.onnx"
 JUDGED_FILE = "fitted/judged.onnx"
@@ -112,18 +115,24 @@ def measure_parity(
         return learned.difference(model, dataset)
     scorer = Scorer(model)
     worst, rows = 0.0, 0
-    spread = float(np.std(dataset.target)) or 1.0
     holdout, _ = dataset.holdout
     pairs: list[tuple[Any, Columns]] = [(holdout, dataset.holdout_raw), (dataset.probes, dataset.probes_raw)]
     for inputs, raw in pairs:
         expected = learned.predict(inputs)
         expected = calibration.curve.apply(expected) if calibration else expected
-        scale = np.maximum(np.abs(expected), spread) if dataset.task.answers_value else 1.0
-        difference = np.abs(scorer.score(raw) - expected) / scale
+        difference = np.abs(scorer.score(raw) - expected) / scale_of(expected, dataset)
         # NaN compares as "not worse": what cannot be compared must count as the largest difference there is.
         difference = np.nan_to_num(difference, nan=np.finfo(np.float64).max)
         worst, rows = max(worst, float(difference.max())), rows + len(inputs)
     return worst, rows
+
+
+def scale_of(expected: Floats, dataset: PreparedDataset) -> Floats:
+    """What differences are relative to: 1 of probabilities, the target's spread and some rounding of values."""
+    if not dataset.task.answers_value:
+        return np.ones(1)
+    spread = float(np.std(dataset.target)) or 1.0
+    return spread + np.abs(expected) * _ROUNDING / PARITY_TOLERANCE
 
 
 def _finish(

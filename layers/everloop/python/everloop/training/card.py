@@ -9,6 +9,7 @@ from everloop.training.evaluation import Evaluation
 from everloop.training.plots import Plot
 
 WORST_SLICES = 5
+_MARKUP = frozenset("\\|[]`")
 
 
 def write_card(
@@ -204,9 +205,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 
 
 def _row(cells: Sequence[Any]) -> str:
-    """A value of the data may hold what would end a cell, or be taken for HTML."""
+    """A value of the data may hold what would end a cell, or be taken for HTML, a link or a picture."""
     return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
 
 
 def _cell(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+    text = text.replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;")
+    return "".join("\\" + sign if sign in _MARKUP else sign for sign in text)

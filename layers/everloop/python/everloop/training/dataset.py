@@ -26,7 +26,7 @@ from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.probes import PROBES_TABLE, create_probes
 from everloop.training.rows import ROWS_TABLE
 
-UNKNOWN_OF_ONE_VALUE = ("roc_auc", "r2")
+UNKNOWN_OF_ONE_VALUE = ("roc_auc", "roc_auc_ovr", "r2")
 """Metrics that say nothing of rows whose targets are all the same."""
 LARGEST_TARGET = 1e30
 LEAST_RELATIVE_SPREAD = 1e-5
@@ -250,7 +250,8 @@ def _check_parts(definition: Definition, train_target: npt.NDArray[np.float64]) 
 
 
 def _check_holdout(definition: Definition, target: npt.NDArray[np.float64]) -> None:
-    if definition.task is not Task.MULTICLASS and np.ptp(target) == 0:
+    is_known = definition.task is Task.MULTICLASS and definition.metric not in UNKNOWN_OF_ONE_VALUE
+    if not is_known and np.ptp(target) == 0:
         raise UnusableTargetError(
             f"target {definition.data.target!r} is the same in all {len(target)} rows of the holdout: nothing can be "
             "judged on them; raise training.holdout.fraction, draw it with by = 'random', or upload more data"

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -156,7 +156,8 @@ def _against(
         )
         return Interval(float("nan"), float("nan"), float("nan")), None, note
     try:
-        _, other = judge(Scorer(model), dataset, rows)
+        scorer = Scorer(model)
+        _, other = judge(scorer, _as_served(scorer, dataset), rows)
     except ModelUnavailableError as error:
         return None, None, f"champion {champion.version} cannot answer these rows: {error}"
     gain = bootstrap_difference(definition.metric, target, score, other, seed=definition.training.seed)
@@ -175,6 +176,13 @@ def _refuse_stranger(scorer: Scorer, dataset: PreparedDataset) -> None:
         raise ModelUnavailableError(f"its task is {scorer.task}")
     if scorer.task is Task.BINARY and scorer.classes[1] != dataset.classes[1]:
         raise ModelUnavailableError(f"its positive class is {scorer.classes[1]!r}")
+
+
+def _as_served(scorer: Scorer, dataset: PreparedDataset) -> PreparedDataset:
+    """Null for history that the model learned under another declaration, as answers have it."""
+    others = [name for name, digest in scorer.history.items() if dataset.history.get(name) != digest]
+    nulls = {name: np.full_like(dataset.holdout_raw[name], np.nan) for name in others}
+    return replace(dataset, holdout_raw=dataset.holdout_raw | nulls)
 
 
 def _fair_comparison(

@@ -11,7 +11,7 @@ import numpy as np
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.splits import MINIMUM_CLASS_ROWS, PARTS
-from everloop.contracts.tasks import LOWER_IS_BETTER
+from everloop.contracts.tasks import LOWER_IS_BETTER, Task
 from everloop.errors import AllTrialsFailedError
 from everloop.training.prepared import PreparedDataset
 
@@ -94,18 +94,21 @@ def _plan_rungs(trials: int, dataset: PreparedDataset, seed: int) -> list[int]:
     rungs = [len(target)]
     while trials >= FEWEST_TRIALS and trials >= ETA ** len(rungs):
         rows = rungs[0] // ETA
-        if rows < FEWEST_ROWS or not _has_every_class(sample(dataset, rows, seed=seed)):
+        if rows < FEWEST_ROWS or not _can_be_judged(sample(dataset, rows, seed=seed)):
             break
         rungs.insert(0, rows)
     return rungs
 
 
-def _has_every_class(dataset: PreparedDataset) -> bool:
-    """Enough of it to judge; items to recommend are classes by the thousand, whose interactions are never sampled."""
+def _can_be_judged(dataset: PreparedDataset) -> bool:
+    """In each part: enough of every class, or different values. Of interactions a sample would thin the histories."""
+    if dataset.task is Task.RECOMMENDATION:
+        return False
+    parts = np.array_split(dataset.target, PARTS)
     if dataset.task.answers_value:
-        return True
-    parts = np.array_split(dataset.target.astype(np.int64), PARTS)
-    return all(np.bincount(part, minlength=len(dataset.classes)).min() >= FEWEST_CLASS_ROWS for part in parts)
+        return all(np.ptp(part) > 0 for part in parts)
+    counts = (np.bincount(part.astype(np.int64), minlength=len(dataset.classes)) for part in parts)
+    return all(count.min() >= FEWEST_CLASS_ROWS for count in counts)
 
 
 def _at_rung(rung: int, rungs: list[int], trials: list[Trial], *, dropped: list[Trial]) -> dict[str, Any]:

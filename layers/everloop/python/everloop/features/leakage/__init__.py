@@ -15,6 +15,7 @@ from everloop.features.leakage.linear_combination import linear_combination
 from everloop.features.leakage.lone_predictor import is_telling, lone_predictors
 from everloop.features.leakage.sample import MINIMUM_ROWS, sample
 from everloop.features.leakage.suspect import Suspect
+from everloop.features.leakage.telling_words import telling_words
 
 __all__ = [
     "MINIMUM_ROWS",
@@ -27,6 +28,7 @@ __all__ = [
     "read_arrays",
     "sample",
     "suspects",
+    "telling_words",
 ]
 
 
@@ -37,7 +39,7 @@ def suspects(columns: Mapping[str, NDArray[Any]], target: NDArray[Any], task: Ta
     """
     table, outcome = sample(columns, target)
     found: dict[str, Suspect] = {}
-    for detect in (lone_predictors, deciding_levels, linear_combination):
+    for detect in (lone_predictors, telling_words, deciding_levels, linear_combination):
         for suspect in detect(table, outcome, task):
             found.setdefault(suspect.column, suspect)
     return [found[name] for name in columns if name in found]

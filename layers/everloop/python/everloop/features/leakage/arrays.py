@@ -9,15 +9,18 @@ import numpy as np
 from everloop.contracts.columns import ColumnType
 from everloop.features.leakage.sample import Column
 
+MAXIMUM_CHARACTERS = 1_000
+"""Of a free text: what gives the target away seldom comes later, and 50,000 books do not fit in memory."""
+
 _NUMBER = "coalesce(CAST({} AS DOUBLE), 'nan')"
 _ARRAYS = {
     ColumnType.NUMBER: _NUMBER,
     ColumnType.INTEGER: _NUMBER,
     ColumnType.BOOLEAN: _NUMBER,
     ColumnType.CATEGORY: "coalesce({}, '')",
+    ColumnType.TEXT: f"left(coalesce({{}}, ''), {MAXIMUM_CHARACTERS})",
     ColumnType.TIMESTAMP: "coalesce(epoch({}), 'nan')",
 }
-"""Free text is no predictor by itself."""
 
 
 class Typed(NamedTuple):
@@ -27,8 +30,8 @@ class Typed(NamedTuple):
 
 
 def read_arrays(database: duckdb.DuckDBPyConnection, source: str, columns: Mapping[str, Typed]) -> dict[str, Column]:
-    """Of those that can be suspected: float64 with NaN for null, or text with ''. `source` is what follows FROM."""
-    selected = {name: _ARRAYS[kind].format(sql) for name, (kind, sql) in columns.items() if kind in _ARRAYS}
+    """As float64 with NaN for null, or text with ''. `source` is what follows FROM."""
+    selected = {name: _ARRAYS[kind].format(sql) for name, (kind, sql) in columns.items()}
     if not selected:
         return {}
     values = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(selected.values()))

@@ -14,7 +14,7 @@ from everloop.contracts.tasks import Task
 from everloop.errors import ModelUnavailableError, UnusableModelError
 from everloop.metrics import Floats
 from everloop.scorer import THRESHOLD, Scorer
-from everloop.training.candidate import Candidate
+from everloop.training.candidate import Candidate, scale_of
 from everloop.training.importing.opening import open_model, open_session
 from everloop.training.importing.reference import ReferenceRows
 from everloop.training.importing.signature import Feed, Output, class_order, find_output, match_inputs
@@ -149,10 +149,8 @@ def _scorer(wrapped: bytes) -> Scorer:
 
 def _difference(scorer: Scorer, raw: Columns, expected: Floats, dataset: PreparedDataset) -> float:
     """Largest one, of values relative to the target's spread, as `measure_parity` has it."""
-    spread = float(np.std(dataset.target)) or 1.0
-    scale = np.maximum(np.abs(expected), spread) if dataset.task.answers_value else 1.0
     try:
-        difference = np.abs(scorer.score(raw) - expected) / scale
+        difference = np.abs(scorer.score(raw) - expected) / scale_of(expected, dataset)
     except ModelUnavailableError as error:
         raise UnusableModelError(f"wrapped, {error}") from error
     return float(np.nan_to_num(difference, nan=np.finfo(np.float64).max).max())
