@@ -6,14 +6,16 @@ from typing import Any
 
 from local.loop import Loop
 
-PLAN = "plan.json"
+_PREPARED = "dataset.npz"
 STEPS = {
-    PLAN: "dataset prepared",
+    _PREPARED: "dataset prepared",
     "fitted/facts.json": "candidate made",
     "evaluation.json": "candidate judged",
     "candidate/": "files of the version laid out",
 }
 """A file, or the beginning of its name → what is done when it is there, in the order of the run."""
+_PLAN = "plan.json"
+"""What an import has none of."""
 _TRIALS = "trials/"
 _SELECTION = "selection.json"
 PAUSE_S = 0.5
@@ -42,13 +44,13 @@ class RunWatch:
         for file, words in STEPS.items():
             if any(name.startswith(file) for name in names) and self._is_news(file):
                 self._tell(f"{self._elapsed()} {words}")
-            if file == PLAN and file in self._told:
+            if file == _PREPARED and _PLAN in names:
                 self._tell_search(sorted(name for name in names if name.startswith(_TRIALS)))
 
     def _tell_search(self, names: list[str]) -> None:
         """`trials/{rung}/{trial}.json`, and `trials/{rung}/selection.json` of each rung but the last."""
         if not self._planned:
-            self._tell_rung(self._loop.work_file(*self._run, PLAN))
+            self._tell_rung(self._loop.work_file(*self._run, _PLAN))
         for name in filter(self._is_news, names):
             found = self._loop.work_file(*self._run, name)
             if name.endswith(_SELECTION):

@@ -26,6 +26,9 @@ class InMemoryObjectStore:
     def exists(self, key: str) -> bool:
         return key in self.objects
 
+    def size(self, key: str) -> int:
+        return len(self.get(key).body)
+
     def put_new(self, key: str, body: bytes) -> bool:
         with self._lock:
             if key in self.objects:

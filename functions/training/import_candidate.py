@@ -14,6 +14,7 @@ from everloop.contracts.registry import TrainingRequest
 from everloop.settings import ImportCandidateSettings
 from everloop.stores.work import WorkStore
 from everloop.training.importing.candidate import import_candidate
+from everloop.training.importing.opening import check_size
 from everloop.training.importing.reference import REFERENCE, ReferenceRows
 from everloop.training.prepared import PreparedDataset
 
@@ -30,9 +31,10 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     work = WorkStore(lake, event["model"], event["run_id"])
     asked = TrainingRequest.model_validate_json(work.read("request.json")).imported
     assert asked, "the workflow sends nothing else here"
-    reference = work.find(REFERENCE)
+    reference, key = work.find(REFERENCE), model_key(event["model"], asked.sha256)
+    check_size(landing.size(key))
     candidate = import_candidate(
-        landing.get(model_key(event["model"], asked.sha256)).body,
+        landing.get(key).body,
         asked,
         PreparedDataset.from_npz(work.read("dataset.npz")),
         onnx.load_from_string(work.read("features.onnx")),

@@ -32,6 +32,7 @@ from everloop.training.halving import plan_search, plan_trials
 from everloop.training.importing.reference import REFERENCE
 from everloop.training.importing.reference_file import read_reference
 from everloop.training.notes import note_columns
+from everloop.training.prepared import PreparedDataset
 from everloop.training.reproduction import select_again
 from everloop.training.rows import ROWS_TABLE, create_rows
 
@@ -67,8 +68,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     work.write("profile.json", reference_profile(profile, compiled).to_json())
     work.write("request.json", request.model_dump_json().encode())
     work.write("dataset.npz", dataset.to_npz())
-    search = plan_search(plan_trials(definition), dataset, seed=definition.training.seed)
-    work.write("plan.json", json.dumps(search).encode())  # for whoever watches the run
+    search = None if request.imported else _plan(work, definition, dataset)
     notes = list(note_columns(definition, columns))
     return {"dataset_version": version, "rows": totals.rows, "notes": notes, "search": search}
 
@@ -76,6 +76,12 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _statistics(definition: Definition, totals: RowTotals) -> DatasetStatistics:
     kinds = {name: column.type for name, column in definition.columns.items()}
     return DatasetStatistics(**totals.model_dump(), prepared_at=SystemClock().now(), columns=kinds)
+
+
+def _plan(work: WorkStore, definition: Definition, dataset: PreparedDataset) -> dict[str, Any]:
+    search = plan_search(plan_trials(definition), dataset, seed=definition.training.seed)
+    work.write("plan.json", json.dumps(search).encode())  # for whoever watches the run
+    return search
 
 
 def _fill(

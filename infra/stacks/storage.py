@@ -17,7 +17,7 @@ INGEST_TIMEOUT_S = 300
 VALIDATE_TIMEOUT_S = 600
 
 INTERMEDIATE_MAX_AGE = Duration.days(30)
-"""Staged files and training intermediates outlive the 14 days a dead letter may wait for its redrive."""
+"""Staged files, imported ones and training intermediates outlive the 14 days a dead letter may wait for its redrive."""
 
 
 class StorageStack(Stack):
@@ -31,7 +31,13 @@ class StorageStack(Stack):
             versioned=False,
             lifecycle_rules=[LifecycleRule(id="OldLogs", expiration=Duration.days(90))],
         )
-        self.landing = PrivateBucket(self, "Landing", config=config, access_logs=access_logs)
+        self.landing = PrivateBucket(
+            self,
+            "Landing",
+            config=config,
+            access_logs=access_logs,
+            lifecycle_rules=[LifecycleRule(id="Imports", prefix="imports/", expiration=INTERMEDIATE_MAX_AGE)],
+        )
         self.lake = PrivateBucket(
             self,
             "Lake",

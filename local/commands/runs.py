@@ -1,6 +1,7 @@
 """Training runs: compare them, or look into one."""
 
 from datetime import datetime
+from itertools import count
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,11 @@ from rich.markup import escape
 from local.console import AsJson, Name, one_of, print_json, print_table, stdout
 from local.loop import Loop
 from local.target import Target
+
+SHORTEST_ID = 13
+"""Characters: those that tell the millisecond."""
+SHOWN_CHARACTERS = 60
+"""Of a reason in a table; the run itself and --json have all."""
 
 
 def runs(
@@ -39,37 +45,31 @@ def _whole_id(loop: Loop, name: str, beginning: str) -> str:
 def _print_list(listed: list[dict[str, Any]]) -> None:
     names = {run["metric"] for run in listed if run["metric"]}
     one = next(iter(names)) if len(names) == 1 else None  # then it is named once
+    ids = _beginnings([run["run_id"] for run in listed])
     print_table(
-        [
-            "run",
-            "ended",
-            "why",
-            "dataset",
-            "algorithm",
-            "parameters",
-            one or "metric",
-            "champion",
-            "refused by",
-            "led to",
-            "s",
-        ],
+        ["run", "ended", "why", "dataset", "algorithm", one or "metric", "champion", "result", "s"],
         [
             (
-                run["run_id"],
-                run["finished_at"][:16],
-                run["asked_because"],
+                run_id,
+                run["finished_at"][:16].replace("T", " "),
+                _in_short(run["asked_because"]),
                 run["dataset_version"],
                 run["algorithm"],
-                _parameters(run["parameters"]),
                 _metric(run, named=one is None),
                 _champion(run),
-                ", ".join(run["gates_failed"]) or None,
-                _outcome(run),
+                _result(run),
                 _seconds(run),
             )
-            for run in listed
+            for run_id, run in zip(ids, listed, strict=True)
         ],
         ids=["run"],
+    )
+
+
+def _beginnings(ids: list[str]) -> list[str]:
+    """As much of each as tells them apart, which is all that a command needs."""
+    return next(
+        cut for digits in count(SHORTEST_ID) if len(set(cut := [run_id[:digits] for run_id in ids])) == len(set(ids))
     )
 
 
@@ -82,6 +82,8 @@ def print_run(report: dict[str, Any]) -> None:
     for gate in report["gates"]:
         mark = "[green]passed [/]" if gate["passed"] else "[red]refused[/]"
         stdout.print(f"  {mark} {escape(gate['name'])}: {escape(gate['detail'])}", markup=True)
+    if report["choice"]:
+        stdout.print(f"  {report['choice']}")
     if report["status"] == "failed":
         stdout.print(f"  {report['error']['type']}: {report['reason']}")
     elif report["reproduces"]:
@@ -142,8 +144,17 @@ def _champion(run: dict[str, Any]) -> str | None:
     return champion and f"{champion['metrics'][run['metric']]:.4f} (version {champion['version']})"
 
 
-def _outcome(run: dict[str, Any]) -> str:
-    return f"{run['status']} version {run['version']}" if run["version"] else str(run["status"])
+def _result(run: dict[str, Any]) -> str:
+    """`promoted version 3`, `refused by champion, size`, `failed, TooFewRowsError: 12 rows …`."""
+    if run["status"] == "failed":
+        return _in_short(f"failed, {run['error']['type']}: {run['reason']}")
+    version = f" version {run['version']}" if run["version"] else ""
+    refusals = f" by {', '.join(run['gates_failed'])}" if run["gates_failed"] else ""
+    return f"{run['status']}{version}{refusals}"
+
+
+def _in_short(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 2].rstrip()} …"
 
 
 def _seconds(run: dict[str, Any]) -> str | None:

@@ -2,8 +2,11 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import boto3
@@ -103,6 +106,72 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(endpoint: str) -
     queue.send("second")
     bodies = [sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] for _ in range(2)]
     assert sorted(bodies) == ["first", "second"]
+
+
+OBJECT = (200, b"body")
+THROTTLED = (400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}')
+NOTHING = (200, b'{"Responses": {}}')
+
+
+class _Script(BaseHTTPRequestHandler):
+    """Answers what it is told, one after the other; None closes the connection without an answer."""
+
+    protocol_version = "HTTP/1.1"
+    answers: ClassVar[list[tuple[int, bytes] | None]] = []
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = self.answers.pop(0)
+        if answer is None:
+            self.close_connection = True
+            return
+        self.send_response(answer[0])
+        self.send_header("Content-Length", str(len(answer[1])))
+        self.end_headers()
+        self.wfile.write(answer[1])
+
+    do_GET = do_POST = _answer
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not into the test's output."""
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Script) as server:
+        server.daemon_threads = True
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(_Script, "answers", [])
+        yield lambda *answers: _Script.answers.extend(answers)
+        server.shutdown()
+        thread.join()
+
+
+def test_a_connection_that_was_closed_is_no_attempt(script: Callable[..., None]) -> None:
+    objects = HurriedObjects("bucket", CLOCK)
+    script(OBJECT, None, (503, b""), OBJECT)
+    assert objects.get("key").body == b"body"
+    assert objects.get("key").body == b"body"
+
+
+@pytest.mark.parametrize("busy", [THROTTLED, (503, b""), (429, b"")])
+def test_who_is_busy_is_asked_again(script: Callable[..., None], busy: tuple[int, bytes]) -> None:
+    script(busy, NOTHING)
+    assert HurriedItems("table", CLOCK).get(["key"]) == {}
+    script(busy, busy, (200, b"{}"))
+    HurriedQueue("url", CLOCK).send("body")
+    script(busy, busy)
+    with pytest.raises(StorageError, match="dynamodb did not answer in 2 attempts: status"):
+        HurriedItems("table", CLOCK).get(["key"])
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}"])
+def test_an_answer_that_makes_no_sense_is_an_error_of_ours(script: Callable[..., None], body: bytes) -> None:
+    script((200, body))
+    with pytest.raises(StorageError, match="expected"):
+        HurriedItems("table", CLOCK).get(["key"])
 
 
 def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ def test_what_was_put_is_what_comes_back(store: ObjectStore) -> None:
     assert store.put_new("a/b.json", b"body")
     assert store.get("a/b.json").body == b"body"
     assert store.exists("a/b.json")
+    assert store.size("a/b.json") == 4
 
 
 def test_a_key_is_written_only_once(store: ObjectStore) -> None:
@@ -68,6 +69,8 @@ def test_an_absent_object_is_not_found(store: ObjectStore, tmp_path: Path) -> No
     assert not store.exists("absent")
     with pytest.raises(ObjectNotFoundError, match="absent"):
         store.get("absent")
+    with pytest.raises(ObjectNotFoundError, match="absent"):
+        store.size("absent")
     with pytest.raises(ObjectNotFoundError, match="absent"):
         store.download("absent", tmp_path / "file")
 
@@ -194,7 +197,7 @@ def test_s3_says_not_found_for_a_version_that_is_gone(atomic_aws: None, tmp_path
 
 
 @pytest.mark.parametrize(
-    "call", ["get", "exists", "put_new", "replace", "list_keys", "download", "upload_new", "upload"]
+    "call", ["get", "exists", "size", "put_new", "replace", "list_keys", "download", "upload_new", "upload"]
 )
 def test_no_foreign_error_leaves_the_s3_adapter(aws: None, tmp_path: Path, call: str) -> None:
     """The bucket does not exist: each method answers with an error of ours that names the object."""
@@ -203,6 +206,7 @@ def test_no_foreign_error_leaves_the_s3_adapter(aws: None, tmp_path: Path, call:
     calls: dict[str, Callable[[], object]] = {
         "get": lambda: store.get("key"),
         "exists": lambda: store.exists("key"),
+        "size": lambda: store.size("key"),
         "put_new": lambda: store.put_new("key", b""),
         "replace": lambda: store.replace("key", b"", etag=None),
         "list_keys": lambda: list(store.list_keys("key")),

@@ -30,10 +30,11 @@ def test_data_is_versioned_and_outlives_its_stack(assembly: Assembly) -> None:
     assert len(versioned) == 3  # landing, lake and models; not the access logs
 
 
-def test_only_intermediate_objects_of_the_lake_expire(assembly: Assembly) -> None:
-    [lake] = [bucket for name, bucket in assembly.resources("AWS::S3::Bucket") if "/Lake" in name]
-    rules = lake["LifecycleConfiguration"]["Rules"]
-    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {"staged/", "work/"}
+@pytest.mark.parametrize(("bucket", "expiring"), [("Lake", {"staged/", "work/"}), ("Landing", {"imports/"})])
+def test_only_intermediate_objects_expire(assembly: Assembly, bucket: str, expiring: set[str]) -> None:
+    [found] = [each for name, each in assembly.resources("AWS::S3::Bucket") if f"/{bucket}" in name]
+    rules = found["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == expiring
 
 
 def test_staged_rows_and_uploads_are_announced_to_their_queues(assembly: Assembly) -> None:

@@ -53,6 +53,7 @@ def imported(plant: Plant, **body: Any) -> dict[str, Any]:
     request = asked_for(plant, **body)
     run = event("training/import_candidate.json") | {"run_id": request["run_id"]}
     state = {**request, "dataset": prepare_dataset.lambda_handler(request, None)}
+    assert not plant.lake.exists(f"work/{MODEL}/{request['run_id']}/plan.json"), "there is nothing to search"
     state["candidate"] = import_candidate.lambda_handler(run, None)
     assert import_candidate.lambda_handler(run, None) == state["candidate"], "repeated"
     state["evaluation"] = evaluate_candidate.lambda_handler(run, None)
@@ -85,7 +86,7 @@ def test_an_imported_model_becomes_champion_and_answers(stocked: Plant, monkeypa
     assert lineage["imported"]["file"] == "pressure.onnx"
     assert lineage["imported"]["by"] == "arn:aws:iam::123456789012:user/ann"
     report = stocked.registry.report(MODEL, state["run_id"])
-    assert (report.status, report.asked_because) == ("promoted", "pressure.onnx was imported by an operator")
+    assert (report.status, report.asked_because) == ("promoted", "`pressure.onnx` was imported by an operator")
 
 
 def test_a_model_may_take_features_and_stays_with_the_columns_it_needs(stocked: Plant) -> None:
@@ -128,7 +129,7 @@ def test_a_model_that_answers_as_it_did_where_it_was_trained_passes(stocked: Pla
     parity = state["evaluation"]["gates"][0]
     assert (parity["name"], parity["passed"]) == ("parity", True)
     assert "over 310 rows" in parity["detail"]
-    assert "10 of them with the predictions in reference.csv" in parity["detail"]
+    assert "10 of them with the predictions in `reference.csv`" in parity["detail"]
 
 
 def test_a_model_that_answers_otherwise_is_refused(stocked: Plant, tmp_path: Path) -> None:
@@ -172,6 +173,14 @@ def test_a_reference_without_rows_or_in_no_known_format_is_refused(stocked: Plan
 def test_a_file_that_is_no_model_ends_the_run(stocked: Plant) -> None:
     with pytest.raises(UnusableModelError, match="expected an ONNX file"):
         imported(stocked, sha256=land(stocked, b"not onnx"))
+
+
+def test_a_file_that_is_too_large_is_not_read(stocked: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it compared with what was asked for: its bytes are others."""
+    monkeypatch.setattr("everloop.training.importing.opening.MAXIMUM_MODEL_MB", 0.0001)
+    stocked.landing.put_new(model_key(MODEL, "0" * 64), MODEL_FILE)
+    with pytest.raises(UnusableModelError, match=r"expected at most 0.0001 MB, got 0.0 MB; make the model smaller"):
+        imported(stocked, sha256="0" * 64)
 
 
 def test_a_file_that_was_never_delivered_ends_the_run(stocked: Plant) -> None:

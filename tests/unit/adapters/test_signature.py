@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
@@ -27,7 +27,7 @@ _SEGMENT = st.from_regex(r"[a-zA-Z0-9_~-][a-zA-Z0-9_.~-]{0,9}", fullmatch=True)
     path=st.lists(_SEGMENT).map(lambda segments: "/" + "/".join(segments)),
     body=st.binary(max_size=100),
     token=st.none() | _TEXT,
-    service=st.sampled_from(["sqs", "dynamodb"]),
+    service=st.sampled_from(["s3", "sqs", "dynamodb"]),
     extra=st.dictionaries(st.sampled_from(["x-amz-target", "content-type"]), _TEXT),
 )
 def test_the_signature_is_botocore_s(
@@ -47,7 +47,8 @@ def test_the_signature_is_botocore_s(
     headers = {**extra, "x-amz-content-sha256": ours["x-amz-content-sha256"]}
     request = AWSRequest("POST", url, headers=headers, data=body)
     with patch("botocore.auth.get_current_datetime", return_value=NOW.replace(tzinfo=None)):
-        SigV4Auth(BotocoreCredentials("KEY", "SECRET", token), service, "eu-central-1").add_auth(request)
+        signer = S3SigV4Auth if service == "s3" else SigV4Auth
+        signer(BotocoreCredentials("KEY", "SECRET", token), service, "eu-central-1").add_auth(request)
     assert ours["authorization"] == request.headers["Authorization"]
 
 

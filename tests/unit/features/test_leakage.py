@@ -1,5 +1,6 @@
 """Leaks are found where they are, and nowhere else: on made columns, and on public data whose leaks are known."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.tasks import Task
 from everloop.features.leakage import Suspect, Typed, lone_predictors, read_arrays, sample, suspects
+from everloop.features.leakage.arrays import MAXIMUM_CHARACTERS
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 RNG = np.random.default_rng(3)
@@ -35,12 +37,14 @@ def test_columns_of_a_table_become_what_the_detectors_take() -> None:
     }
     with duckdb.connect() as database:
         read = read_arrays(database, "(VALUES (1, 'a'), (NULL, NULL), (0, 'b')) AS t(i, s) WHERE true", columns)
-        assert read_arrays(database, "t", {"prose": columns["prose"]}) == {}
-    assert list(read) == ["whole", "flag", "kind", "at"], "free text is no predictor by itself"
+        long = {"long": Typed(ColumnType.TEXT, "s")}
+        assert len(read_arrays(database, "(SELECT repeat('a', 5_000) AS s)", long)["long"][0]) == MAXIMUM_CHARACTERS
+        assert read_arrays(database, "t", {}) == {}
+    assert list(read) == list(columns)
     for name in ("whole", "flag", "at"):
         np.testing.assert_array_equal(read[name], np.array([1, np.nan, 0]))
         assert read[name].dtype == np.float64
-    assert read["kind"].tolist() == ["a", "", "b"]
+    assert read["kind"].tolist() == read["prose"].tolist() == ["a", "", "b"]
 
 
 def test_honest_columns_are_not_suspected() -> None:
@@ -95,6 +99,42 @@ def test_a_level_that_decides_a_rare_class_is_suspected() -> None:
     }
     fewer = np.where((failed == 1) & (np.arange(ROWS) < 600), "worn", "fine")
     assert suspected({"state": fewer}, failed, Task.BINARY) == {}
+
+
+def prose(*endings: NDArray[Any]) -> NDArray[Any]:
+    """Another text in each row, and the endings of its own."""
+    words = [f"{word} {number}" for number, word in enumerate(RNG.choice(["calm", "dull", "Loud", "plain"], ROWS))]
+    return np.array([" ".join(map(str, parts)) for parts in zip(words, *endings, strict=True)], object)
+
+
+def test_a_text_whose_words_tell_the_target_is_suspected() -> None:
+    closed = np.where(LATE == 1, "- closed, LATE.", "- closed")
+    assert suspected({"note": prose(closed), "other": prose()}, LATE, Task.BINARY) == {
+        "note": "by 'late' alone it tells the target: ROC AUC 1.0000 on 4,000 rows"
+    }
+    size = np.where(np.median(PRICE) < PRICE, "large", "small")
+    assert suspected({"note": prose(size)}, PRICE, Task.REGRESSION) == {}, "it tells half of it"
+
+
+def test_words_that_tell_the_target_together_are_named() -> None:
+    ways = np.where(LATE == 1, RNG.choice(["delayed", "held", "waiting"], ROWS), "")
+    [evidence] = suspected({"note": prose(ways)}, LATE, Task.BINARY).values()
+    assert sorted(evidence.split(" alone ")[0].removeprefix("by ").split(", ")) == ["'delayed'", "'held'", "'waiting'"]
+    assert list(suspected({"note": prose(CLASSES)}, CLASSES, Task.MULTICLASS)) == ["note"]
+
+
+def test_words_that_hint_at_the_target_are_no_leak() -> None:
+    hint = np.where(RNG.random(ROWS) < 0.05, 1 - LATE, LATE)
+    assert suspected({"note": prose(np.where(hint == 1, "fog", "sun"))}, LATE, Task.BINARY) == {}
+
+
+def test_long_texts_of_many_rows_take_seconds() -> None:
+    words = RNG.choice([f"w{n}" for n in range(3_000)], (2_000, 120))
+    texts = np.tile(np.array([" ".join(row) for row in words], object), 100)
+    texts = np.array([f"{text} {row}" for row, text in enumerate(texts)], object)
+    started = time.process_time()
+    assert suspected({"note": texts}, np.tile(LATE[:2_000], 100), Task.BINARY) == {}
+    assert time.process_time() - started < 20
 
 
 def test_the_parts_of_a_sum_are_named_and_no_other() -> None:

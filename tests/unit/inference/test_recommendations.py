@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import PredictionsMessage
 from everloop.contracts.recommendation import ITEMS
-from everloop.errors import InvalidRowsError
+from everloop.errors import InvalidRowsError, ModelUnavailableError
 from everloop.inference.predictor import Predictor
 from everloop.inference.records import parse_outcomes
 from everloop.inference.rows import to_columns
@@ -84,6 +84,17 @@ def test_items_of_an_integer_column_are_numbers() -> None:
         {"item": 5, "score": 2.0},
     ]
     assert Shop(asked=asked).ask({})[0]["items"] == [{"item": 7, "score": None}]
+
+
+def test_a_version_of_when_items_were_no_integers_does_not_answer() -> None:
+    asked = definition(columns={"article": "integer"}, serving={"fallback": [7]})
+    [answer] = Shop(showcase("12", ""), showcase("0-ä1"), asked=asked).ask({})
+    assert (answer["answered_by"], answer["items"]) == ("fallback:previous", [{"item": 12, "score": 3.0}])
+    [answer] = Shop(showcase("0-ä1"), asked=asked).ask({})
+    assert (answer["answered_by"], answer["items"]) == ("fallback:default", [{"item": 7, "score": None}])
+    words = "recommends what is no integer, as 'article' is declared now .*; train again"
+    with pytest.raises(ModelUnavailableError, match=words):
+        Shop(showcase("0-ä1"), asked=definition(columns={"article": "integer"}, serving={})).ask({})
 
 
 def test_without_a_model_the_declared_items_are_recommended() -> None:

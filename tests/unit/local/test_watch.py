@@ -42,7 +42,7 @@ def test_each_step_and_each_trial_is_told_once_and_in_order() -> None:
     watch = RunWatch(lake, "pump", "r1", tell=told.append)
     watch.tell_news()
     assert told == []
-    lake.files |= {"features.onnx": b"", "plan.json": planned(3)}
+    lake.files |= {"features.onnx": b"", "dataset.npz": b"", "plan.json": planned(3)}
     lake.add_trial(1, 0.5)
     watch.tell_news()
     watch.tell_news()
@@ -69,7 +69,7 @@ def test_each_rung_tells_who_was_dropped_with_what_value() -> None:
     lake, told = Lake(), list[str]()
     watch = RunWatch(lake, "pump", "r1", tell=told.append)
     rungs = (10_000, 30_000)
-    lake.files |= {"plan.json": planned(3, rungs=rungs)}
+    lake.files |= {"dataset.npz": b"", "plan.json": planned(3, rungs=rungs)}
     lake.add_trial(0, 0.5)
     watch.tell_news()
     lake.add_trial(1, 0.75)
@@ -90,10 +90,18 @@ def test_each_rung_tells_who_was_dropped_with_what_value() -> None:
     ]
 
 
+def test_an_import_has_steps_and_no_trials() -> None:
+    lake, told = Lake(), list[str]()
+    watch = RunWatch(lake, "pump", "r1", tell=told.append)
+    lake.files |= {"dataset.npz": b"", "fitted/facts.json": {}, "evaluation.json": {}}
+    watch.tell_news()
+    assert words(told) == ["dataset prepared", "candidate made", "candidate judged"]
+
+
 def test_the_lake_is_not_listed_at_each_look() -> None:
     lake, told = Lake(), list[str]()
     watch = RunWatch(lake, "pump", "r1", tell=told.append)
     watch.look()
-    lake.files |= {"plan.json": planned(3)}
+    lake.files |= {"dataset.npz": b"", "plan.json": planned(3)}
     watch.look()
     assert told == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from everloop.contracts.imports import ImportedModel
+from everloop.contracts.imports import EXPECTED, ImportedModel, Reference
 from everloop.contracts.registry import TrainingRequest
 from everloop.contracts.tasks import Task
 from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
@@ -126,12 +126,19 @@ SHA256 = "1f" * 32
     ("body", "told"),
     [
         ([], 'expected an object {"sha256": str, …}, got a JSON list'),
-        ({}, "sha256: Field required"),
-        ({"sha256": "1f"}, "sha256: String should match pattern"),
+        ({}, "sha256: expected 64 hexadecimal digits in lower case, got nothing"),
+        ({"sha256": "1f"}, "sha256: expected 64 hexadecimal digits in lower case, got '1f'"),
         ({"sha256": SHA256, "input": ["a"]}, "unknown key 'input'; did you mean 'inputs'?"),
-        ({"sha256": SHA256, "answer": "label"}, "answer: Input should be 'probability' or 'logit'"),
-        ({"sha256": SHA256, "file": "../../etc/passwd"}, "file: String should match pattern"),
-        ({"sha256": SHA256, "reference": {"file": "a.csv"}}, "reference.sha256: Field required"),
+        ({"sha256": SHA256, "answer": "label"}, "answer: expected 'probability' or 'logit', got 'label'"),
+        ({"sha256": SHA256, "file": "../../etc/passwd"}, "file: expected the name of a file, without its folder"),
+        ({"sha256": SHA256, "reference": {"file": "a.csv"}}, "reference.sha256: expected 64 hexadecimal digits"),
+        ({"sha256": SHA256, "reference": {"sha256": SHA256, "row": 1}}, "reference: unknown key 'row'"),
+        ({"sha256": SHA256, "reference": "a.csv"}, "reference: expected an object {\"sha256\": …}, got 'a.csv'"),
+        ({"sha256": SHA256, "inputs": "a,b"}, "inputs: expected a list of at most 1000 names of columns and features"),
+        ({"sha256": SHA256, "inputs": ["a"] * 1_001}, "inputs: expected a list of at most 1000 names"),
+        ({"sha256": SHA256, "inputs": ["a", "b" * 256]}, "inputs.1: expected a list of at most 1000 names"),
+        ({"sha256": SHA256, "classes": [0, 1]}, "classes.0: expected a list of at most 1000 names of classes, got 0"),
+        ({"sha256": SHA256, "classes": ["a"] * 1_001}, "classes: expected a list of at most 1000 names of classes"),
         ({"sha256": SHA256, "as_of": "soon"}, "as_of: expected a timestamp"),
         ({"sha256": SHA256, "reason": 7}, "reason: expected str, got 7"),
     ],
@@ -141,6 +148,10 @@ def test_an_import_that_does_not_fit_is_refused_in_clear_words(world: World, bod
         world.operations.request_import(pump_failure(), body, by="ann")
     assert told in caught.value.detail
     assert world.bus.events == []
+
+
+def test_what_each_field_of_an_import_takes_can_be_told() -> None:
+    assert EXPECTED.keys() == ImportedModel.model_fields.keys() | Reference.model_fields.keys()
 
 
 def test_an_import_is_a_run_of_its_own_moment_and_reason(world: World) -> None:

@@ -93,6 +93,7 @@ def test_runs_are_listed_in_the_order_they_ended_with_what_compares_them(world: 
                 gates=gates,
                 trials=(trial,),
                 chosen_trial=3,
+                algorithm="ridge",
                 finished_at=NOW + hours * HOUR,
             )
         )

@@ -260,13 +260,22 @@ def test_an_input_that_tells_the_target_is_suspicious() -> None:
         assert found[0].got == "alone it tells the target: ROC AUC 1.0000 on 2,000 rows"
 
 
+def test_a_text_whose_words_tell_the_target_is_suspicious() -> None:
+    late = RNG.random(2_000) < 0.3
+    notes = [f"flight {row} was on time" + " at first" * int(is_late) for row, is_late in enumerate(late)]
+    definition = define({"y": "boolean", "note": "text"}, task="binary-classification")
+    with judged(definition, {"y": late.tolist(), "note": notes}) as batch:
+        [found] = check("target_leak", batch, History())
+    assert (found.column, found.got) == ("note", "by 'at' alone it tells the target: ROC AUC 1.0000 on 2,000 rows")
+
+
 def test_a_leak_is_found_in_rows_that_are_sorted_by_the_target() -> None:
     target = [0] * 22_000 + [1] * 8_000
     with target_batch(target, "binary-classification", "integer", x=np.array(target) + 0.5) as batch:
         assert told(check("target_leak", batch, History())) == [("suspicious", "x")]
 
 
-def test_entity_time_and_free_text_are_no_leaks() -> None:
+def test_the_entity_and_the_time_of_a_row_are_no_leaks() -> None:
     definition = define(
         {"y": "number", "x": "number", "at": "timestamp", "unit": "category", "note": "text", "seen": "timestamp"},
         timestamp="at",

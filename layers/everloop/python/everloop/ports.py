@@ -22,6 +22,9 @@ class ObjectStore(ObjectReader, Protocol):
 
     def exists(self, key: str) -> bool: ...
 
+    def size(self, key: str) -> int:
+        """In bytes; raises ObjectNotFoundError."""
+
     def put_new(self, key: str, body: bytes) -> bool:
         """False, and nothing changes, when the key exists already: writing twice is harmless."""
 

@@ -1,6 +1,7 @@
 """A model that was trained elsewhere answers, wrapped, as it does alone."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from everloop.training.candidate import Candidate
 from everloop.training.evaluation import evaluate
 from everloop.training.importing.candidate import import_candidate
 from everloop.training.importing.reference import ReferenceRows
-from tests.foreign import asked, boosted, by_column, linear
+from tests.foreign import asked, boosted, by_column, linear, saved
 from tests.samples import REQUEST, example, prepared, profile_of
 
 
@@ -150,7 +151,7 @@ def test_a_model_that_answers_other_than_it_did_where_it_was_trained_is_refused(
     evaluation = evaluate(candidate, prepared(Task.BINARY), example(Task.BINARY), None)
     assert [gate.name for gate in evaluation.gates if not gate.passed] == refused
     assert "over 250 rows" in evaluation.gates[0].detail
-    assert "50 of them with the predictions in predictions.csv" in evaluation.gates[0].detail
+    assert "50 of them with the predictions in `predictions.csv`" in evaluation.gates[0].detail
 
 
 def files_of(candidate: Candidate) -> dict[str, bytes]:
@@ -166,7 +167,7 @@ def test_the_version_tells_where_the_model_came_from_and_what_nobody_knows() -> 
     assert lineage["judged_on_unseen_rows"] == "unknown"
     told = lineage["imported"]
     assert (told["file"], told["sha256"], told["by"]) == ("forest.onnx", asked(body).sha256, REQUEST.requested_by)
-    assert f"imported by pytest from `forest.onnx` (sha256 `{told['sha256']}`), written by skl2onnx" in card
+    assert f"imported by pytest from `forest.onnx` (sha256 `{told['sha256']}`), written by `skl2onnx" in card
     assert "Whether it saw them when it was trained is unknown" in card
     assert "no predictions of it were given" in card
     assert "after fitting on the other" not in card
@@ -176,9 +177,10 @@ def test_the_version_tells_where_the_model_came_from_and_what_nobody_knows() -> 
 
 def test_what_a_file_says_of_itself_does_not_reach_the_card_as_markdown() -> None:
     model = onnx.load_from_string(linear())
-    model.producer_name = "<script>`|\n# evil" + "x" * 1_000
+    model.producer_name = "<script>`|\n# [evil](javascript:x)" + "x" * 1_000
+    model.producer_version = "`1`"
     card = files_of(imported(model.SerializeToString(), answer="logit"))["card.md"].decode()
-    assert "written by script# evilxxx" in card
+    assert re.search(r"written by `script# \[evil\]\(javascript:x\)x+ 1`\n", card)
     assert max(map(len, card.splitlines())) < 1_000
 
 
@@ -224,6 +226,31 @@ def test_operators_of_onnxruntime_and_functions_of_the_file_are_taken() -> None:
     candidate = imported(model.SerializeToString(), Task.REGRESSION, inputs=["b"])
     squares = np.maximum(prepared(Task.REGRESSION).holdout_raw["b"][:, 0], 0) ** 2
     assert_allclose(answers(candidate, Task.REGRESSION), -squares, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("opset", [9, 13, 21])
+def test_branches_may_take_weights_and_values_from_outside(opset: int) -> None:
+    """The branch within a branch takes a weight of the outer one, and each takes an input."""
+    value = helper.make_tensor_value_info
+    innermost = [helper.make_node("Mul", ["x", "half"], ["v"]), helper.make_node("Add", ["v", "one"], ["inner"])]
+    inner = helper.make_graph(innermost, "inner", [], [value("inner", TensorProto.FLOAT, None)])
+    outer = helper.make_graph(
+        [
+            helper.make_node("Add", ["x", "one"], ["unused"]),
+            helper.make_node("If", ["yes"], ["outer"], then_branch=inner, else_branch=inner),
+        ],
+        "outer",
+        [],
+        [value("outer", TensorProto.FLOAT, None)],
+        initializer=[helper.make_tensor("half", TensorProto.FLOAT, [1], [0.5])],
+    )
+    nodes = [helper.make_node("If", ["yes"], ["y"], then_branch=outer, else_branch=outer)]
+    constants = {"yes": np.array(True), "one": np.ones(1, np.float32)}
+    inputs = {"x": (TensorProto.FLOAT, ["n", 1])}
+    body = saved(nodes, inputs, ("y", TensorProto.FLOAT, ["n", 1]), constants=constants, opset=opset)
+    candidate = imported(body, Task.REGRESSION, inputs=["b"])
+    expected = prepared(Task.REGRESSION).holdout_raw["b"][:, 0] / 2 + 1
+    assert_allclose(answers(candidate, Task.REGRESSION), expected, rtol=1e-6)
 
 
 def test_weights_that_are_listed_among_the_inputs_are_none() -> None:

@@ -1,7 +1,7 @@
 """What an answer needs of S3, SQS and DynamoDB, without boto3, whose import and clients take 200 ms of a cold start.
 
-Each client keeps one connection and is for one thread. A failed request is tried once more, then given up: a fallback
-now is better than the model in a minute.
+Each client keeps one connection and is for one thread. What fails is soon given up: a fallback now is better than the
+model in a minute.
 """
 
 import base64
@@ -17,9 +17,12 @@ from everloop.adapters.signature import Credentials, find_credentials, sign
 from everloop.errors import ObjectNotFoundError, StorageError
 from everloop.ports import Clock, StoredObject
 
-_ATTEMPTS = 2
+_ATTEMPT_PAUSES_S = (0, 0.1)
+"""Before each attempt of a request."""
 _TIMEOUT_S = 2
-_OK, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 404, 429, 500
+_OK, _REFUSED, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 400, 404, 429, 500
+_THROTTLES = (b"Throttl", b"ProvisionedThroughputExceeded", b"RequestLimitExceeded")
+"""DynamoDB and SQS say it with status 400."""
 _KEYS_PER_CALL = 100
 """What BatchGetItem takes."""
 _PAUSES_S = (0, 0, 0.05, 0.1)
@@ -35,8 +38,11 @@ class _Answer(NamedTuple):
 class _Client:
     """Signed requests to one service; raises StorageError when it does not answer."""
 
-    def __init__(self, service: str, clock: Clock, *, bucket: str = "") -> None:
+    def __init__(
+        self, service: str, clock: Clock, *, bucket: str = "", pauses_s: Sequence[float] = _ATTEMPT_PAUSES_S
+    ) -> None:
         self._service = service
+        self._pauses_s = pauses_s
         self._clock = clock
         self._region = os.environ["AWS_REGION"]
         local = os.environ.get("AWS_ENDPOINT_URL")
@@ -49,17 +55,18 @@ class _Client:
 
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> _Answer:
         problem: object = None
-        for _ in range(_ATTEMPTS):
+        for pause_s in self._pauses_s:
+            time.sleep(pause_s)
             try:
                 answer = self._send(method, self._root + path, headers or {}, body)
             except (OSError, HTTPException, KeyError, ValueError) as error:
                 self._close()
-                problem = error or type(error).__name__
+                problem = str(error) or type(error).__name__
             else:
-                if answer.status < _SERVER_ERROR and answer.status != _TOO_MANY:
+                if not _is_busy(answer):
                     return answer
-                problem = f"status {answer.status}"
-        raise StorageError(f"{self._service} did not answer in {_ATTEMPTS} attempts: {problem}")
+                problem = f"status {answer.status}: {_told(answer)}"
+        raise StorageError(f"{self._service} did not answer in {len(self._pauses_s)} attempts: {problem}")
 
     def call(self, target: str, request: Mapping[str, Any]) -> Any:
         """One operation of a service that speaks JSON."""
@@ -67,7 +74,10 @@ class _Client:
         answer = self.send("POST", "/", headers, json.dumps(request).encode())
         if answer.status != _OK:
             raise StorageError(f"{target}: status {answer.status}: {_told(answer)}")
-        return json.loads(answer.body)
+        try:
+            return json.loads(answer.body)
+        except ValueError as error:
+            raise StorageError(f"{target}: expected JSON, got {_told(answer)!r}") from error
 
     def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> _Answer:
         moment = self._clock.now()
@@ -83,8 +93,19 @@ class _Client:
             credentials=self._credentials,
             moment=moment,
         )
+        is_kept = self._connection is not None
+        try:
+            return self._exchange(method, path, body, signed)
+        except ConnectionError:
+            # What was kept may have been closed while the worker was frozen: that was no attempt.
+            self._close()
+            if not is_kept:
+                raise
+        return self._exchange(method, path, body, signed)
+
+    def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> _Answer:
         connection = self._connected()
-        connection.request(method, path, body, signed)
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return _Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
@@ -95,7 +116,7 @@ class _Client:
         return self._connection
 
     def _close(self) -> None:
-        """The next request opens another: what was kept may have been closed while the worker was frozen."""
+        """The next request opens another."""
         if self._connection:
             self._connection.close()
         self._connection = None
@@ -111,7 +132,7 @@ class HurriedObjects:
     def get(self, key: str) -> StoredObject:
         answer = self._client.send("GET", f"/{quote(key, safe='/-_.~')}")
         if answer.status == _OK:
-            return StoredObject(answer.body, answer.headers["etag"])
+            return StoredObject(answer.body, answer.headers.get("etag", ""))
         where = f"s3://{self._bucket}/{key}"
         if answer.status == _NOT_FOUND:
             raise ObjectNotFoundError(f"{where} does not exist")
@@ -123,7 +144,7 @@ class HurriedQueue:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
-        self._client = _Client("sqs", clock)
+        self._client = _Client("sqs", clock, pauses_s=(*_ATTEMPT_PAUSES_S, 0.2))
 
     def send(self, body: str) -> None:
         try:
@@ -156,6 +177,8 @@ class HurriedItems:
         for pause_s in _PAUSES_S:
             time.sleep(pause_s)
             answer = self._client.call("DynamoDB_20120810.BatchGetItem", {"RequestItems": asked})
+            if "Responses" not in answer:
+                raise StorageError(f"table {self._table}: expected items, got {str(answer)[:300]}")
             yield from answer["Responses"].get(self._table, [])
             asked = answer.get("UnprocessedKeys") or {}
             if not asked:
@@ -166,3 +189,8 @@ class HurriedItems:
 
 def _told(answer: _Answer) -> str:
     return answer.body[:300].decode(errors="replace")
+
+
+def _is_busy(answer: _Answer) -> bool:
+    is_throttled = answer.status == _REFUSED and any(name in answer.body for name in _THROTTLES)
+    return answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY or is_throttled

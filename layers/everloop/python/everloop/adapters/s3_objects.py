@@ -40,13 +40,16 @@ class S3ObjectStore:
 
     def exists(self, key: str) -> bool:
         try:
-            self._client.head_object(Bucket=self.bucket, Key=key)
-        except (ClientError, BotoCoreError) as error:
-            mapped = self._map(error, key)
-            if isinstance(mapped, ObjectNotFoundError):
-                return False
-            raise mapped from error
+            self.size(key)
+        except ObjectNotFoundError:
+            return False
         return True
+
+    def size(self, key: str) -> int:
+        try:
+            return self._client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+        except (ClientError, BotoCoreError) as error:
+            raise self._map(error, key) from error
 
     def put_new(self, key: str, body: bytes) -> bool:
         try:

@@ -9,9 +9,26 @@ from everloop.contracts.base import Contract
 MAXIMUM_MODEL_MB = 100
 """In millions of bytes: what a function of 1 GB can hold, as a file and as a session."""
 
+MAXIMUM_NAMES = 1_000
+"""Of columns, or of classes: a request travels as one event."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f`<>|]+$", max_length=255)]
-"""Shown in the card of a version, so without what Markdown takes for its own."""
+"""Without a folder. The card of a version shows it between backticks, also in a table, so without what ends either."""
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+Names = Annotated[tuple[Name, ...], Field(max_length=MAXIMUM_NAMES)]
+
+EXPECTED = {
+    "sha256": "64 hexadecimal digits in lower case",
+    "file": "the name of a file, without its folder and without ` < > |",
+    "inputs": f"a list of at most {MAXIMUM_NAMES} names of columns and features",
+    "output": "the name of an output",
+    "answer": "'probability' or 'logit'",
+    "classes": f"a list of at most {MAXIMUM_NAMES} names of classes",
+    "reference": 'an object {"sha256": …}',
+    "prediction": "the name of a column",
+}
+"""What the caller is told that a field takes."""
 
 
 class Reference(Contract):
@@ -19,7 +36,7 @@ class Reference(Contract):
 
     sha256: Sha256
     file: FileName = "reference"
-    prediction: str = "prediction"
+    prediction: Name = "prediction"
     """The column that holds it; of a multiclass model the beginning of one name for each class: prediction_<class>."""
 
 
@@ -29,14 +46,14 @@ class ImportedModel(Contract):
     sha256: Sha256
     file: FileName = "model.onnx"
     """Its name where it came from."""
-    inputs: tuple[str, ...] = ()
+    inputs: Names = ()
     """Columns and features in the order in which the model takes them, input after input; empty: by their names, or for
-    a single matrix all numbers (or texts) in the order of the definition."""
-    output: str | None = None
+    a single matrix of as many columns all numbers (or texts) in the order of the definition."""
+    output: Name | None = None
     """None: the only one that holds numbers."""
     answer: Literal["probability", "logit"] = "probability"
     """What a classifier gives."""
-    classes: tuple[str, ...] = ()
+    classes: Names = ()
     """Of several probabilities, in their order; empty: as the file says, else sorted."""
     reference: Reference | None = None
 

@@ -135,6 +135,10 @@ class RunReport(Contract):
     """On how many training rows trials were judged, a part of them after the other; the last is all rows."""
     trials: tuple[TrialReport, ...] = ()
     chosen_trial: int | None = None
+    choice: str = ""
+    """Why that one was taken, where another did better."""
+    algorithm: str | None = None
+    """Of the candidate; `imported` of a model that was trained elsewhere."""
     reproduces: int | None = None
     """The version that this run made again, to compare; such a run registers nothing."""
     error: dict[str, Any] | None = None

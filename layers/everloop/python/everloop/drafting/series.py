@@ -15,10 +15,17 @@ from everloop.sql import identifier
 
 REGULAR_SHARE = 0.99
 """Of the rows are alone at their moment, or alone in their series."""
+LEAST_SERIES_ROWS = 10
+"""In BLOCK_MOMENTS successive moments, on average: a measurement has nearly as many values there as there are rows."""
+BLOCK_MOMENTS = 100
+REGULAR_STEPS = 0.5
+"""Of all steps; a period that fewer have is no period."""
 LEAST_SEASONS = 3
 """That a series must have seen before it is expected to repeat."""
 _DAY, _WEEK, _YEAR = timedelta(days=1), timedelta(days=7), timedelta(days=364)
 """A year of whole weeks, since days of the week differ more than neighbouring weeks."""
+_CALENDAR = {"months": range(28, 32), "quarters": range(90, 93), "years": range(365, 367)}
+"""Days of those that are not all equally long."""
 
 
 class Series(NamedTuple):
@@ -35,9 +42,10 @@ def series_of(delivered: Delivered, moment: Moment, columns: Mapping[str, int]) 
     names = ", ".join(map(identifier, by or ()))
     moments = f"SELECT DISTINCT CAST({moment.sql} AS TIMESTAMP) AS t{', ' + names if by else ''} FROM delivered"
     partition = f"PARTITION BY {names} " if by else ""
-    (seconds,) = delivered.ask(
-        f"SELECT mode(step) FROM (SELECT epoch(t) - lag(epoch(t)) OVER ({partition}ORDER BY t) AS step"
-        f" FROM ({moments}) WHERE t IS NOT NULL) WHERE step > 0"
+    seconds, share = delivered.ask(
+        "SELECT max_by(step, (n, -step)), max(n) / sum(n) FROM (SELECT step, count(*) AS n FROM"
+        f" (SELECT epoch(t) - lag(epoch(t)) OVER ({partition}ORDER BY t) AS step FROM ({moments}) WHERE t IS NOT NULL)"
+        " WHERE step > 0 GROUP BY step)"
     )
     if seconds is None or seconds % 60:
         found = "one moment alone" if seconds is None else f"{seconds:g} seconds between most of them"
@@ -48,7 +56,8 @@ def series_of(delivered: Delivered, moment: Moment, columns: Mapping[str, int]) 
     period = timedelta(seconds=seconds)
     seasons = _seasons(period, moment.last - moment.first)
     forecast = Forecast(period=period, horizon=seasons[0] if seasons else period, seasons=seasons, by=by or ())
-    return Series(forecast, tuple(_notes(delivered, moment, forecast, is_apart=by is not None)))
+    notes = (*_irregular(period, share), *_notes(delivered, moment, forecast, is_apart=by is not None))
+    return Series(forecast, notes)
 
 
 def _by(delivered: Delivered, moment: Moment, columns: Mapping[str, int]) -> tuple[str, ...] | None:
@@ -57,13 +66,26 @@ def _by(delivered: Delivered, moment: Moment, columns: Mapping[str, int]) -> tup
     if moment.distinct >= enough:
         return ()
     few_first = sorted(columns, key=columns.__getitem__)
-    for names in chain(combinations(few_first, 1), combinations(few_first, 2)):
-        (alone,) = delivered.ask(
-            f"SELECT count(DISTINCT ({moment.sql}, {', '.join(map(identifier, names))})) FROM delivered"
-        )
+    candidates = list(chain(combinations(few_first, 1), combinations(few_first, 2)))
+    for names in _apart_in_block(delivered, moment, few_first, candidates):
+        keys = ", ".join(map(identifier, names))
+        (alone,) = delivered.ask(f"SELECT count(*) FROM (SELECT DISTINCT {moment.sql}, {keys} FROM delivered)")
         if alone >= enough:
             return names
     return None
+
+
+def _apart_in_block(
+    delivered: Delivered, moment: Moment, columns: Sequence[str], candidates: Iterable[tuple[str, ...]]
+) -> Iterator[tuple[str, ...]]:
+    """Those that may name series, by the rows of successive moments from the middle of the file: these are few."""
+    listed = "".join(f", {identifier(name)}" for name in columns)
+    delivered.database.execute(
+        f"CREATE OR REPLACE TEMP TABLE block AS SELECT * FROM (SELECT CAST({moment.sql} AS TIMESTAMP) AS {_AT}{listed},"
+        f" dense_rank() OVER (ORDER BY {_AT}) - {moment.distinct // 2 - BLOCK_MOMENTS // 2} AS {_PLACE} FROM delivered"
+        f" WHERE {_AT} IS NOT NULL) WHERE {_PLACE} BETWEEN 0 AND {BLOCK_MOMENTS - 1}"
+    )
+    rows, moments = delivered.ask(f"SELECT count(*), count(DISTINCT {_AT}) FROM block")
 
 
 def _seasons(period: timedelta, span: timedelta) -> tuple[timedelta, ...]:

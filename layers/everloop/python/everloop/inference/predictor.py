@@ -102,7 +102,7 @@ class Predictor:
         if (scorer.task is Task.RECOMMENDATION) != (definition.task is Task.RECOMMENDATION):
             raise ModelUnavailableError(f"version {version} has the task {scorer.task}, not {definition.task}")
         if definition.recommendation:
-            scores, labels = None, _recommended(definition, scorer.recommend(taken))
+            scores, labels = None, _recommended(definition, scorer.recommend(taken), version)
         else:
             scores, labels = _labelled(scorer, scorer.score(taken))
         # A version may have learned history that is declared no more, which is no input to be logged.
@@ -153,12 +153,18 @@ def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[npt.NDAr
     return scores.max(axis=1), [scorer.classes[index] for index in best]
 
 
-def _recommended(definition: Definition, found: Recommended) -> list[list[RecommendedItem]]:
+def _recommended(definition: Definition, found: Recommended, version: int) -> list[list[RecommendedItem]]:
     kind = int if definition.columns[definition.data.target].type is ColumnType.INTEGER else str
-    return [
-        [RecommendedItem(kind(item), score) for item, score in zip(items, scores, strict=True) if item]
-        for items, scores in zip(found.items.tolist(), found.scores.tolist(), strict=True)
-    ]
+    try:
+        return [
+            [RecommendedItem(kind(item), score) for item, score in zip(items, scores, strict=True) if item]
+            for items, scores in zip(found.items.tolist(), found.scores.tolist(), strict=True)
+        ]
+    except ValueError as error:
+        raise ModelUnavailableError(
+            f"version {version} recommends what is no integer, as {definition.data.target!r} is declared now ({error});"
+            " train again"
+        ) from error
 
 
 def _constant(definition: Definition, columns: Columns, count: int, failures: tuple[EverloopError, ...]) -> Answer:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from everloop.contracts.definition import Definition
-from everloop.contracts.imports import ImportedModel
+from everloop.contracts.imports import EXPECTED, ImportedModel
 from everloop.contracts.registry import Aliases, TrainingRequest
 from everloop.contracts.tasks import Task
 from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
@@ -22,6 +22,7 @@ Change = Callable[..., Aliases]
 
 IMPORTABLE = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
 _OF_A_RUN: dict[str, type] = {"as_of": str, "reason": str}
+_LONGEST_DETAIL = 200
 
 
 class Operations:
@@ -75,7 +76,7 @@ class Operations:
                 model=definition.name,
                 run_id=self._next_id(),
                 as_of=self._moment(fields.get("as_of")),
-                reason=fields.get("reason", f"{imported.file} was imported by an operator"),
+                reason=fields.get("reason", f"`{imported.file}` was imported by an operator"),
                 requested_by=by,
                 imported=imported,
             )
@@ -135,7 +136,12 @@ def _imported(body: dict[str, Any]) -> ImportedModel:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        what = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "value_error":  # one of ours, in our words
+            what = str(first["msg"]).removeprefix("Value error, ")
+        else:
+            field = [part for part in first["loc"] if isinstance(part, str)][-1]
+            got = "nothing" if first["type"] == "missing" else repr(first["input"])
+            what = f"expected {EXPECTED[field]}, got {got}"[:_LONGEST_DETAIL]
         raise MalformedBodyError(f"{where}: {what}" if where else what) from error
 
 
@@ -147,5 +153,5 @@ def _fields(body: Any, expected: dict[str, type]) -> dict[str, Any]:
         if name not in expected:
             raise MalformedBodyError(f"unknown key {name!r}; expected {{{shape}}}")
         if type(value) is not expected[name]:
-            raise MalformedBodyError(f"{name}: expected {expected[name].__name__}, got {value!r}"[:200])
+            raise MalformedBodyError(f"{name}: expected {expected[name].__name__}, got {value!r}"[:_LONGEST_DETAIL])
     return body

@@ -28,6 +28,7 @@ def finish_run(
     reproduction = Reproduction.model_validate(state["reproduction"]) if state.get("reproduction") else None
     if status == "compared" and reproduction:
         status, compared = compare(reproduction, state["candidate"]["sha256"])
+    candidate = state.get("candidate") or {}
     evaluation = state.get("evaluation") or {}
     error = _error(state.get("error"))
     declined = _declined(state.get("promotion") or {})
@@ -55,7 +56,9 @@ def finish_run(
             "gates": evaluation.get("gates", []),
             "rungs": _search(state)["rungs"] if _trials(state) and _search(state) else [],
             "trials": _trials(state),
-            "chosen_trial": (state.get("candidate") or {}).get("trial"),
+            "chosen_trial": candidate.get("trial"),
+            "choice": candidate.get("choice", ""),
+            "algorithm": candidate.get("algorithm"),
             "reproduces": reproduction.version if reproduction else None,
             "error": error,
             "started_at": started_at,

@@ -114,7 +114,6 @@ def _compared(report: RunReport) -> dict[str, Any]:
     chosen = report.chosen
     return {
         **report.model_dump(mode="json", exclude={"model", "trials", "gates", "chosen_trial"}),
-        "algorithm": chosen.algorithm if chosen else None,
         "parameters": chosen.parameters if chosen else {},
         "trials": len(report.trials),
         "gates_failed": [gate.name for gate in report.gates if not gate.passed],

@@ -41,6 +41,7 @@ def version_files(
         "code_version": code_version(),
         "algorithm": candidate.algorithm,
         "parameters": candidate.parameters,
+        "choice": candidate.choice,
         "seed": definition.training.seed,
         "judged_on_unseen_rows": "unknown" if candidate.imported else "yes",
     }

@@ -44,6 +44,8 @@ class Candidate:
     parity_rows: int
     calibration: dict[str, Any] = field(default_factory=dict)
     """The curve over its probabilities, whether it is `taken`, and why; empty for what answers none."""
+    choice: str = ""
+    """Why its trial was taken, where another did better."""
     imported: dict[str, Any] = field(default_factory=dict)
     """Of a model that was trained elsewhere: its file, producer, mapping and reference; empty for one fitted here."""
 

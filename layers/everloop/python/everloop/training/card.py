@@ -47,17 +47,18 @@ def _fit(definition: Definition, lineage: Mapping[str, Any], metrics: Mapping[st
         f"- Algorithm: {lineage['algorithm']} ({parameters})",
         f"- Judged on {_judged_rows(definition, metrics)} after fitting on the other {metrics['train_rows']:,}; then"
         " fitted on all of them for serving",
+        *([f"- How it was chosen: {lineage['choice']}"] if lineage["choice"] else []),
     ]
 
 
 def _import(definition: Definition, lineage: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
     told = lineage["imported"]
-    producer = " ".join(filter(None, (told["producer"], told["producer_version"]))) or "something that does not say"
+    producer = " ".join(filter(None, (told["producer"], told["producer_version"])))
     columns = ", ".join(column for columns in told["inputs"].values() for column in columns)
     reference = told["reference"]
     return [
         f"- Trained elsewhere: imported by {told['by']} from `{told['file']}` (sha256 `{told['sha256']}`), written by"
-        f" {producer}",
+        f" {f'`{producer}`' if producer else 'something that does not say'}",
         f"- It takes: {columns}",
         f"- Judged on {_judged_rows(definition, metrics)}. Whether it saw them when it was trained is unknown; if it"
         " did, it looks better here than it is",

@@ -19,7 +19,10 @@ class Model:
         self._facts = json.loads(self._session.get_modelmeta().custom_metadata_map["everloop"])
 
     def predict(self, frame: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002  # MLflow gives it
-        """As the API answers: `score` and `label`, `value`, or lists of `items` and `scores`. Missing is null."""
+        """As the API answers: `score` and `label`, `value`, or lists of `items` and `scores`.
+
+        What is missing is null, history too, which the API would look up; words for null (`data.csv.missing`) are words.
+        """
         nothing = pd.Series(None, frame.index, dtype=object)
         columns = {each.name: (each, frame.get(each.name, nothing)) for each in self._session.get_inputs()}
         feeds = {

@@ -79,7 +79,7 @@ def _compared(imported: Mapping[str, Any]) -> str:
     if not imported:
         return ""
     if imported["reference"]:
-        return f"; {imported['reference_rows']} of them with the predictions in {imported['reference']['file']}"
+        return f"; {imported['reference_rows']} of them with the predictions in `{imported['reference']['file']}`"
     return "; compared with its file alone, since no predictions of the original were given"
 
 

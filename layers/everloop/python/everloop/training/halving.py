@@ -75,6 +75,18 @@ def best_trial(trials: list[Trial], metric: str) -> Trial:
     return next(trial for trial in sorted(ranked, key=lambda trial: int(trial["trial"])) if is_as_good(trial))
 
 
+def explain_choice(trials: list[Trial], chosen: Trial, metric: str) -> str:
+    """Why `best_trial` took this one; nothing where no trial did better."""
+    best = _ranked(trials, metric)[0]
+    if best["value"] == chosen["value"]:
+        return ""
+    return (
+        f"trial {best['trial']} did better than the chosen trial {chosen['trial']} ({metric} {best['value']:.4f} against"
+        f" {chosen['value']:.4f}), but within a standard error, which may be luck: of such trials the earliest is taken,"
+        " and those with defaults come first"
+    )
+
+
 def sample(dataset: PreparedDataset, rows: int | None, *, seed: int) -> PreparedDataset:
     """The dataset with so many of its training rows, in their order, and no holdout; as it is with all of them.
 

@@ -11,8 +11,8 @@ from everloop.errors import UnusableTargetError
 
 LEAST = 10
 """Users, and items, in the oldest rows that trials fit on, and users in the holdout."""
-_LARGEST_NUMBER = 2**53
-"""Integers above are not all floats, and requests carry numbers as floats."""
+_INEXACT = 2**53
+"""From here on integers are not all floats, and requests carry numbers as floats."""
 
 Texts = npt.NDArray[np.str_]
 
@@ -37,11 +37,11 @@ def check_interactions(definition: Definition, users: Texts, items: Texts, first
             raise UnusableTargetError(
                 f"{what!r}: expected at least {LEAST} different values in {where}, got {count}; upload more data"
             )
-    entity = definition.columns[str(data.entity)]
-    if entity.type.is_numeric and np.abs(users.astype(np.float64)).max() > _LARGEST_NUMBER:
-        raise UnusableTargetError(
-            f"{data.entity!r}: expected integers up to 2^53, got larger ones; declare the column as category"
-        )
+    for what, found in ((data.entity, users), (data.target, items)):
+        if definition.columns[str(what)].type.is_numeric and np.abs(found.astype(np.float64)).max() >= _INEXACT:
+            raise UnusableTargetError(
+                f"{what!r}: expected integers below 2^53, got larger ones; declare the column as category"
+            )
 
 
 def requests_of(entity: str, users: Texts, *, is_text: bool) -> Columns:

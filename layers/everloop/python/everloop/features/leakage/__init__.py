@@ -12,13 +12,14 @@ from everloop.contracts.tasks import Task
 from everloop.features.leakage.arrays import Typed, read_arrays
 from everloop.features.leakage.deciding_level import deciding_levels
 from everloop.features.leakage.linear_combination import linear_combination
-from everloop.features.leakage.lone_predictor import is_telling, lone_predictors
+from everloop.features.leakage.lone_predictor import SUSPICIOUS_STRENGTH, is_telling, lone_predictors
 from everloop.features.leakage.sample import MINIMUM_ROWS, sample
 from everloop.features.leakage.suspect import Suspect
 from everloop.features.leakage.telling_words import telling_words
 
 __all__ = [
     "MINIMUM_ROWS",
+    "SUSPICIOUS_STRENGTH",
     "Suspect",
     "Typed",
     "deciding_levels",

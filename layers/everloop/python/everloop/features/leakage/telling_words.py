@@ -12,7 +12,7 @@ from everloop.features.leakage.sample import Column, is_null, is_number, sample
 from everloop.features.leakage.suspect import Suspect
 
 MAXIMUM_ROWS = 20_000
-MAXIMUM_WORDS = 200
+MAXIMUM_WORDS = 500
 """The most frequent ones, each in MINIMUM_CLASS_ROWS or more."""
 MAXIMUM_TOGETHER = 10
 """Words that tell the target together: several ways to say the same, or one for each class."""
@@ -39,11 +39,12 @@ def telling_words(
         alone = list(lone_predictors(rows_of, outcome, task, strength_from=_LEAST_STRENGTH))
         alone.sort(key=lambda word: -word.strength)
         best = [word.column for word in alone[:MAXIMUM_TOGETHER]]
-        for words in (best[:1], best):
-            together = {", ".join(map(repr, words)): _as_levels([rows_of[word] for word in words])} if words else {}
+        for count in range(1, len(best) + 1):
+            words = best[:count]
+            together = {name: _as_levels([rows_of[word] for word in words])}
             found = next(lone_predictors(together, outcome, task, strength_from=strength_from), None)
             if found:
-                yield found._replace(column=name, evidence=f"by its words {found.column} {found.evidence}")
+                yield found._replace(evidence=f"by {', '.join(map(repr, words))} {found.evidence}")
                 break
 
 

@@ -66,10 +66,23 @@ def fit(matrix: sparse.csr_array, parameters: Mapping[str, Any], *, seed: int) -
         block = np.arange(first, min(first + _ITEMS_AT_ONCE, items))
         common = (by_item[block] @ taken).toarray()
         common[np.arange(len(block)), block] = 0
-        cosines = common / (np.sqrt(np.outer(users[block], users)) + parameters["shrinkage"])
-        nearest = np.sort(np.argpartition(-cosines, most - 1, axis=1)[:, :most], axis=1)
+        scale = np.sqrt(np.outer(users[block], users)) + parameters["shrinkage"]
+        cosines = common / np.where(scale > 0, scale, 1)  # nobody took the item in these rows
+        nearest = _largest(cosines, most)
         order = np.argsort(-np.take_along_axis(cosines, nearest, axis=1), axis=1, kind="stable")
         nearest = np.take_along_axis(nearest, order, axis=1)
         similarities[block] = np.take_along_axis(cosines, nearest, axis=1)
         numbers[block] = np.where(similarities[block] > 0, nearest, items)
     return Neighbours(numbers, similarities)
+
+
+def _largest(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.int64]:
+    """Places [n, most] in each row, in their order; of equal values the first ones.
+
+    NOTE: argpartition would take any of them, others with other instructions of the processor.
+    """
+    least = np.partition(values, -most, axis=1)[:, [-most]]
+    above, equal = values > least, values == least
+    wanted = most - above.sum(axis=1, keepdims=True)
+    chosen = above | (equal & (equal.cumsum(axis=1) <= wanted))
+    return np.nonzero(chosen)[1].reshape(len(values), most)

@@ -107,9 +107,24 @@ def _answer_of(
             f"expected {' or '.join(map(str, sorted(expected)))} numbers for each row{of_classes}, got {width} from"
             f" {output.name!r}"
         )
+    if width == 1 and asked.classes:
+        meant = f", which is that of {dataset.classes[1]}" if dataset.classes else ""
+        raise UnusableModelError(
+            f"classes: expected none, since {output.name!r} gives one number for each row{meant}; leave them out"
+        )
+    if is_logit and _are_probabilities(scores.reshape(len(scores), -1)):
+        raise UnusableModelError(
+            f"expected logits, got numbers from {scores.min():.4g} to {scores.max():.4g} that are probabilities already;"
+            " leave answer = 'logit' out"
+        )
     is_textual = definition.columns[definition.data.target].type.is_textual
     order = class_order(asked.classes, output, dataset, is_textual=is_textual) if width > 1 else []
     return AnswerOf(dataset.task, width, is_logit, order)
+
+
+def _are_probabilities(scores: Any) -> bool:
+    within = scores.min() >= 0 and scores.max() <= 1
+    return bool(within and (scores.shape[1] == 1 or np.abs(scores.sum(axis=1) - 1).max() <= _ROUNDING))
 
 
 def _check_scores(scores: Floats, feeds: Sequence[Feed], asked: ImportedModel, dataset: PreparedDataset) -> None:

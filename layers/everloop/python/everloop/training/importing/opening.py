@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx
 import onnxruntime as ort
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import GraphProto, NodeProto, TensorProto, inliner
 
 from everloop.contracts.imports import MAXIMUM_MODEL_MB
@@ -17,17 +17,22 @@ _FOREIGN = {b"PK": "a zip, as PyTorch and Keras save", b"\x80": "a pickle", b"\x
 """First bytes of what people take for the model."""
 
 
+def check_size(size: int) -> None:
+    """In bytes, to be asked before the file is read; raises UnusableModelError."""
+    if size > MAXIMUM_MODEL_MB * 1e6:
+        raise UnusableModelError(
+            f"expected at most {MAXIMUM_MODEL_MB} MB, got {size / 1e6:.1f} MB; make the model smaller, for example with"
+            " fewer trees or float16 weights"
+        )
+
+
 def open_model(body: bytes) -> onnx.ModelProto:
     """Local functions are written out; raises UnusableModelError."""
-    if len(body) > MAXIMUM_MODEL_MB * 1e6:
-        raise UnusableModelError(
-            f"expected at most {MAXIMUM_MODEL_MB} MB, got {len(body) / 1e6:.1f} MB; make the model smaller, for"
-            " example with fewer trees or float16 weights"
-        )
     model = _parse(body)
-    _refuse_missing_weights(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
+    # After that: onnxruntime would read any file that a tensor names.
+    _refuse_missing_weights(model)
     _refuse_strange_operators(model)
     open_session(model)
     _normalise(model)
@@ -63,6 +68,17 @@ def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
         yield from attribute.graphs
 
 
+def every_tensor(message: Message) -> Iterator[TensorProto]:
+    """Wherever in the message they lie: among weights, in attributes, in branches, in functions, sparse or not."""
+    if isinstance(message, TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type:
+            for each in [value] if isinstance(value, Message) else value:
+                yield from every_tensor(each)
+
+
 def _parse(body: bytes) -> onnx.ModelProto:
     looks_like = next((kind for magic, kind in _FOREIGN.items() if body.startswith(magic)), "")
     if looks_like:
@@ -79,27 +95,13 @@ def _parse(body: bytes) -> onnx.ModelProto:
 
 
 def _refuse_missing_weights(model: onnx.ModelProto) -> None:
-    elsewhere = [tensor for tensor in _tensors(model) if tensor.data_location == TensorProto.EXTERNAL]
+    elsewhere = [tensor for tensor in every_tensor(model) if tensor.data_location == TensorProto.EXTERNAL]
     if elsewhere:
         raise UnusableModelError(
             f"expected one file, but the values of {len(elsewhere)} tensors (the first is {elsewhere[0].name!r}) lie in"
             " another; export the model with its weights inside: torch.onnx.export(…, external_data=False), or"
             " onnx.save(onnx.load(path), path)"
         )
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    graphs = [model.graph, *(inner for node in every_node(model.graph) for inner in inner_graphs(node))]
-    nodes = [*every_node(model.graph), *(node for function in model.functions for node in function.node)]
-    for graph in graphs:
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-    for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
 
 
 def _refuse_strange_operators(model: onnx.ModelProto) -> None:

@@ -77,6 +77,8 @@ def find_output(model: onnx.ModelProto, asked: ImportedModel) -> Output:
         chosen = [value for value in model.graph.output if value.name == asked.output]
         if not chosen:
             raise UnusableModelError(f"output: expected one of {listed}; got {asked.output!r}")
+        if not _holds_scores(chosen[0]):
+            raise UnusableModelError(f"output: expected one of float, got {asked.output!r} of {listed}")
     else:
         chosen = [value for value in model.graph.output if _holds_scores(value)]
         if len(chosen) != 1:
@@ -137,6 +139,10 @@ def _width(value: ValueInfoProto) -> int | None:
 def _columns_by_name(inputs: Sequence[ValueInfoProto], dataset: PreparedDataset) -> list[str]:
     known = {*dataset.number_names, *dataset.text_names}
     if len(inputs) == 1 and inputs[0].name not in known:
+        if _width(inputs[0]) is None:  # all would be as good a guess as any, and none be seen to be wrong
+            raise _MismatchError(
+                f"the file does not say how many columns {inputs[0].name!r} takes; name them with 'inputs'"
+            )
         is_text = inputs[0].type.tensor_type.elem_type == TensorProto.STRING
         return dataset.text_names if is_text else dataset.number_names
     strangers = [value.name for value in inputs if value.name not in known]

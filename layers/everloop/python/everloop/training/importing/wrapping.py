@@ -15,7 +15,7 @@ from everloop.errors import UnusableModelError
 from everloop.features.graph import OPSET, output_of
 from everloop.metrics import Floats
 from everloop.scorer import METADATA_KEY
-from everloop.training.importing.opening import inner_graphs
+from everloop.training.importing.opening import every_tensor, inner_graphs
 from everloop.training.importing.signature import Feed
 from everloop.training.prepared import PreparedDataset
 
@@ -97,8 +97,10 @@ def wrap(
         each.ir_version = max(front.ir_version, model.ir_version)
         _set_opsets(each, versions)
     del model.metadata_props[:]
-    foreign = compose.add_prefix(model, _PREFIX)
-    merged = compose.merge_models(front, foreign, [(_fed(feed), _PREFIX + feed.name) for feed in feeds])
+    # NOTE: by itself it forgets the weights that a branch takes from outside.
+    weights = {tensor.name: _PREFIX + tensor.name for tensor in every_tensor(model)}
+    compose.add_prefix_graph(model.graph, _PREFIX, inplace=True, name_map=weights)
+    merged = compose.merge_models(front, model, [(_fed(feed), _PREFIX + feed.name) for feed in feeds])
     nodes, constants = answer.to_onnx(merged.graph.output[0].name)
     merged.graph.node.extend(nodes)
     merged.graph.initializer.extend(constants)

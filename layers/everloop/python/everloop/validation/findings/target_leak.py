@@ -6,9 +6,19 @@ from typing import Any
 from numpy.typing import NDArray
 
 from everloop.contracts.batches import Finding, Impact
+from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
-from everloop.features.leakage import Typed, is_telling, lone_predictors, read_arrays, sample
+from everloop.features.leakage import (
+    SUSPICIOUS_STRENGTH,
+    Suspect,
+    Typed,
+    is_telling,
+    lone_predictors,
+    read_arrays,
+    sample,
+    telling_words,
+)
 from everloop.reading.paths import path_literal
 from everloop.sql import identifier
 from everloop.validation.batch import JudgedBatch
@@ -31,7 +41,7 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
         if outcome is None or not is_telling(outcome, task):
             continue
         columns = _promising(_read(batch, _inputs(definition), rows), outcome, task)
-        for suspect in lone_predictors(columns, outcome, task):
+        for suspect in _suspects(columns, outcome, task).values():
             yield Finding(
                 reason="target_leak",
                 impact=Impact.SUSPICIOUS,
@@ -47,7 +57,17 @@ def _promising(columns: Columns, outcome: NDArray[Any], task: Task) -> Columns:
     few, target = sample(columns, outcome, maximum_rows=SAMPLED_ROWS // 10)
     if not is_telling(target, task):
         return columns
-    return {found.column: columns[found.column] for found in lone_predictors(few, target, task, strength_from=CLEARED)}
+    return {name: columns[name] for name in _suspects(few, target, task, strength_from=CLEARED)}
+
+
+def _suspects(
+    columns: Columns, outcome: NDArray[Any], task: Task, *, strength_from: float = SUSPICIOUS_STRENGTH
+) -> dict[str, Suspect]:
+    found: dict[str, Suspect] = {}
+    for detect in (lone_predictors, telling_words):
+        for suspect in detect(columns, outcome, task, strength_from=strength_from):
+            found.setdefault(suspect.column, suspect)
+    return found
 
 
 def _samples(rows: int) -> Iterator[str]:
@@ -58,9 +78,14 @@ def _samples(rows: int) -> Iterator[str]:
 
 
 def _inputs(definition: Definition) -> list[str]:
-    """The entity and the time of a row are known; they tell of trends and habits, not of leaks."""
+    """The entity and the time of a row are known, as is a text that names one: they tell of trends and habits."""
     known = {definition.data.entity, definition.data.timestamp}
-    return [name for name in definition.inputs if name not in known]
+    learned = definition.model_columns
+    return [
+        name
+        for name, column in definition.inputs.items()
+        if name not in known and (name in learned or column.type is not ColumnType.TEXT)
+    ]
 
 
 def _read(batch: JudgedBatch, names: list[str], rows: str) -> Columns:
