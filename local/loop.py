@@ -16,6 +16,7 @@ from everloop.ids import sha256_of
 from local.api import Answer, Api
 from local.cloud.environment import SCHEDULED_TIME
 from local.errors import ApiError, StillWaitingError
+from local.project import Project
 from local.replay import Candidate
 from local.target import Target
 
@@ -142,6 +143,7 @@ class Loop:
 
     def train(self, model: str, *, reason: str | None = None, as_of: str | None = None) -> str:
         """Ask for a training run and return its id."""
+        self._must_be_deployed(model)
         given = {"reason": reason, "as_of": as_of}
         body = {name: value for name, value in given.items() if value}
         run_id: str = self.call("POST", f"/models/{model}/trainings", body)["run_id"]
@@ -291,7 +293,12 @@ class Loop:
 
     def _must_be_deployed(self, model: str) -> None:
         """The lake answers for an unknown model, too: with nothing. The API says that it is unknown."""
-        self.call("GET", f"/models/{model}")
+        answer = self.api.call("GET", f"/models/{model}")
+        file = Project.here().root / "models" / f"{model}.toml"
+        if answer.status == 404 and file.is_file():
+            deploy = "make deploy" if self.target.cloud is None else "everloop up"
+            raise ApiError(f"{_refusal(answer)}; models/{model}.toml is there: `{deploy}` deploys it")
+        _checked(answer)
 
     @cached_property
     def _s3(self) -> Any:
@@ -344,6 +351,10 @@ def _run_path(model: str, run_id: str) -> str:
 def _checked(answer: Answer) -> Answer:
     if answer.status < 400:
         return answer
+    raise _refusal(answer)
+
+
+def _refusal(answer: Answer) -> ApiError:
     try:
         document = answer.json()
         words = document.get("detail") or document.get("message") or answer.text
@@ -351,4 +362,4 @@ def _checked(answer: Answer) -> Answer:
     except (ValueError, AttributeError):
         words, errors = answer.text[:500], []
     lines = [f"  row {e['row']}, {e['column']}: expected {e['expected']}, got {e['got']}" for e in errors[:20]]
-    raise ApiError("\n".join([f"{words} (HTTP {answer.status})", *lines]))
+    return ApiError("\n".join([f"{words} (HTTP {answer.status})", *lines]))

@@ -101,7 +101,8 @@ class Target:
             pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
             stacks = [stack for page in pages for stack in page["Stacks"] if stack["StackName"] in STACKS]
         except (BotoCoreError, ClientError) as error:
-            raise NotDeployedError(f"cannot list the stacks ({error}); {self._remedy()}") from error
+            where = "" if self.cloud else "the local cloud is not running, and on AWS: "
+            raise NotDeployedError(f"{where}cannot list the stacks ({error}); {self._remedy()}") from error
         outputs = {
             output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", [])
         }

@@ -67,7 +67,9 @@ class RunWatch:
             if trial["rung"] == rung - 1:
                 self._tell(f"{self._elapsed()} trial {trial['trial']} dropped after rung {rung}: {_result(trial)}")
         self._planned, self._done = len(search["trials"]), 0
-        if len(rungs) > 1:
+        if len(rungs) == 1:
+            self._tell(f"{self._elapsed()} trying {self._planned} trials")
+        else:
             words = f"{self._planned} trials on {rungs[rung]:,} of {rungs[-1]:,} training rows"
             self._tell(f"{self._elapsed()} rung {rung + 1} of {len(rungs)}: {words}")
 

@@ -64,3 +64,9 @@ def test_a_row_that_a_command_predicts_is_one_of_its_model(block: Snippet) -> No
             case ["everloop", "predict", name, text, *_] if not text.startswith("@"):
                 rows = json.loads(text)
                 to_columns(rows if isinstance(rows, list) else [rows], definitions[name])
+            case ["curl", url, *_, "-d", text]:
+                *_, name, route = url.split("/")
+                if route == "predictions":
+                    to_columns(parse_rows(json.loads(text), definitions[name]), definitions[name])
+                else:
+                    assert parse_outcomes(json.loads(text), definitions[name], now=datetime.now(UTC))

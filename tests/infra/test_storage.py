@@ -1,5 +1,7 @@
 """Data is private, encrypted, and survives mistakes."""
 
+import pytest
+
 from tests.infra.templates import Assembly
 
 

@@ -100,6 +100,10 @@ def test_what_makes_no_series_is_refused(changes: dict[str, Any], says: str) -> 
             {"rest": HOURLY + '[history]\nlag_7d = { value = "count()", over = "1 day", delay = "1 day" }'},
             "history.lag_7d has a name that [forecast] gives; choose another name",
         ),
+        (
+            {"rest": 'features = { Lag_7d = "rain" }\n' + HOURLY},
+            "[forecast] gives the history 'lag_7d', which is the name of a column or a feature too; rename that one",
+        ),
     ],
 )
 def test_what_could_not_be_forecast_is_refused(wrong: dict[str, str], says: str) -> None:

@@ -1,5 +1,7 @@
 """A forecast that is drafted: its period, its seasons, and the columns that tell series apart."""
 
+import random
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 from everloop.contracts.base import format_duration
 from everloop.contracts.tasks import Task
+from everloop.drafting.drafted import Role
 from everloop.errors import DefinitionError
 from tests.unit.drafting.conftest import Drafting, Written, noise
 
@@ -68,6 +71,61 @@ def test_rows_that_cannot_be_told_apart_are_told(drafting: Drafting) -> None:
     found = forecast(drafting, {"at": at, "size": noise(1_000, seed=2)})
     assert found.definition.forecast is not None
     assert any("1,000 rows share 500 moments, and no column tells them apart" in note for note in found.draft.notes)
+
+
+@pytest.mark.parametrize("rows_of_a_value", [4, 20])
+def test_a_measurement_is_no_name_of_a_series(drafting: Drafting, rows_of_a_value: int) -> None:
+    at = [moment for moment in moments(1_000, hours=1) for _ in range(2)]
+    visitors = [int(visits * 20 / rows_of_a_value) for visits in noise(2_000, seed=4)]
+    found = forecast(drafting, {"at": at, "visitors": visitors}).definition.forecast
+    assert found is not None
+    assert (found.by, found.period) == ((), timedelta(hours=1))
+    shops = forecast(drafting, {"at": at, "visitors": visitors, "shop": ["east", "west"]}).definition.forecast
+    assert shops is not None
+    assert shops.by == ("shop",)
+
+
+@pytest.mark.parametrize(("days", "by"), [(9, ()), (10, ("shop",))])
+def test_fewer_than_ten_rows_make_no_series(drafting: Drafting, days: int, by: tuple[str, ...]) -> None:
+    at = [moment for moment in moments(days, days=1) for _ in range(6)]
+    found = forecast(drafting, {"at": at, "shop": list("abcdef")}).definition.forecast
+    assert found is not None
+    assert found.by == by
+
+
+def test_series_with_many_gaps_are_found_and_told(drafting: Drafting) -> None:
+    days = moments(400, days=1)
+    sold = [(n // 40, f"a{n % 40}") for n, chance in enumerate(noise(40 * 400, seed=3)) if chance < 30]
+    columns = {"at": [days[day] for day, _ in sold], "article": [article for _, article in sold]}
+    found = forecast(drafting, columns)
+    assert found.definition.forecast is not None
+    assert (found.definition.forecast.by, found.definition.forecast.period) == (("article",), timedelta(days=1))
+    assert any("% of the steps are 1 day, the most frequent one" in note for note in found.draft.notes)
+
+
+@pytest.mark.parametrize(("months", "names"), [(1, "months"), (3, "quarters"), (12, "years")])
+def test_months_and_years_are_no_durations(drafting: Drafting, months: int, names: str) -> None:
+    at = [f"{1950 + n * months // 12}-{n * months % 12 + 1:02}-01" for n in range(70)]
+    [note, *_] = forecast(drafting, {"at": at, "y": noise(70)}).draft.notes
+    assert note.startswith(f"its steps are {names}, it seems, which are no durations")
+
+
+def test_a_column_with_the_name_of_a_lag_is_left_out(drafting: Drafting) -> None:
+    found = forecast(drafting, {"at": moments(24 * 30, hours=1), "Lag_1d": noise(720, seed=2)})
+    assert found.role("Lag_1d") is Role.LEFT_OUT
+    assert found.why("Lag_1d") == "[forecast] gives a history of this name; rename it to keep it"
+    assert not any("Lag_1d" in note for note in found.draft.notes)
+
+
+def test_many_columns_are_soon_asked_for_series(drafting: Drafting) -> None:
+    chance = random.Random(8)
+    at = [moment for moment in moments(25_000, hours=1) for _ in range(2)]
+    columns = {f"c{n}": [chance.randrange(4) for _ in at] for n in range(40)}
+    started = time.process_time()
+    found = forecast(drafting, {"at": at, **columns}).definition.forecast
+    assert time.process_time() - started < 10
+    assert found is not None
+    assert found.by == ()
 
 
 def test_what_a_request_will_have_to_carry_is_told(drafting: Drafting) -> None:

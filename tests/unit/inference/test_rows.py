@@ -139,6 +139,13 @@ def test_what_means_null_in_uploads_means_null_in_requests() -> None:
     assert columns["kind"][:, 0].tolist() == ["", "", "unknown to us"]
 
 
+def test_a_part_of_a_timestamp_is_told_which_one_it_belongs_to() -> None:
+    column = {"type": "timestamp", "parts": ["day", "hour"]}
+    definition = pump_failure(columns={**pump_failure().model_dump()["columns"], "measured_at": column})
+    [problem] = problems(pump_row(day="2026-03-14"), definition=definition)
+    assert "a part of 'measured_at'" in problem["expected"]
+
+
 def test_an_unknown_column_hints_at_the_nearest() -> None:
     told = problems(pump_row(presure=1, zzz=2))
     assert [problem["expected"] for problem in told] == [

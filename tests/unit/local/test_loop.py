@@ -71,6 +71,14 @@ def test_an_unknown_model_has_no_empty_list(listing: str) -> None:
         getattr(loop, listing)(MODEL)
 
 
+def test_a_definition_that_waits_for_its_deployment_is_pointed_at() -> None:
+    loop, _ = loop_answering(404, UNKNOWN)
+    with pytest.raises(ApiError, match=r"no model is .*; models/flight-delay.toml is there: `make deploy` deploys it"):
+        loop.train(MODEL)
+    with pytest.raises(ApiError, match=r"no model is called 'flight-delay' \(HTTP 404\)$"):
+        loop.train("flight-decay")
+
+
 def test_a_run_id_is_one_piece_of_the_path() -> None:
     loop, api = loop_answering(200, "{}")
     loop.ended_run(MODEL, "../a b?")

@@ -42,6 +42,14 @@ def test_a_cloud_that_does_not_answer_is_no_traceback() -> None:
         Target(NOBODY).outputs()
 
 
+def test_after_down_the_local_cloud_is_named_before_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(NotDeployedError, match=r"^the local cloud is not running, and on AWS: cannot list the stacks"):
+        Target(None).outputs()
+
+
 def test_a_local_client_reads_no_profile_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "there-is-no-such-profile")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")

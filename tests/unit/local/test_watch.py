@@ -57,6 +57,7 @@ def test_each_step_and_each_trial_is_told_once_and_in_order() -> None:
     watch.tell_news()
     assert words(told) == [
         "dataset prepared",
+        "trying 3 trials",
         "trial 1, 1 of 3 done: ridge, rmse 0.5000, 1.2 s",
         "trial 0, 2 of 3 done: ridge, no finite value, 1.2 s",
         "candidate made",

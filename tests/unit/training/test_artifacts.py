@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -161,6 +162,22 @@ def test_what_does_not_depend_on_the_clock_is_the_same_each_time(files: dict[str
     again = files_of("logistic-regression", Task.BINARY)
     for name in ("model.onnx", "judged.onnx", "lineage.json", "MLmodel", "profile.json", "roc.svg", "mlbom.json"):
         assert hashlib.sha256(again[name]).digest() == hashlib.sha256(files[name]).digest(), name
+
+
+def test_the_card_names_the_inputs_and_leaves_no_gap_for_a_description_that_is_not_there() -> None:
+    dataset, candidate, definition = (
+        prepared(Task.BINARY),
+        fitted("logistic-regression", Task.BINARY),
+        example(Task.BINARY),
+    )
+    evaluation = evaluate(candidate, dataset, definition, None)
+    chosen = replace(candidate, choice="trial 1 did better")
+    files = version_files(definition, REQUEST, chosen, evaluation, dataset, profile=profile_of(dataset))
+    card = files["card.md"].decode()
+    assert card.startswith(f"# {definition.name}\n\n- Task")
+    assert "- Inputs: `a` (number), `b` (number), `c` (category)" in card
+    assert "- How it was chosen: trial 1 did better" in card
+    assert "\n\n\n" not in card
 
 
 def test_a_level_of_the_data_is_no_link_and_no_picture_in_the_card() -> None:

@@ -113,6 +113,19 @@ def test_the_champion_must_be_beaten_by_the_whole_interval(metric: str, gain: In
     assert beats_champion(evidence(metric=metric, over_champion=gain)).passed is passes
 
 
+def test_a_candidate_that_answers_as_the_champion_does_is_told_so() -> None:
+    gate = beats_champion(evidence(over_champion=Interval(0.0, 0.0, 0.0)))
+    assert not gate.passed
+    assert gate.detail.endswith("answers as the champion does, being the same model or made of the same data")
+    assert "answers as" not in beats_champion(evidence(over_champion=Interval(0.0, -0.01, 0.01))).detail
+
+
+def test_of_a_champion_that_was_trained_elsewhere_it_is_unknown_what_it_saw() -> None:
+    gain = Interval(0.02, 0.01, 0.03)
+    assert beats_champion(evidence(over_champion=gain, is_champion_imported=True)).detail.endswith("is unknown")
+    assert "unknown" not in beats_champion(evidence(over_champion=gain)).detail
+
+
 def test_a_champion_need_not_be_beaten_when_the_definition_says_so() -> None:
     worse = Interval(-0.02, -0.03, -0.01)
     gate = beats_champion(evidence(promotion={"must_beat_champion": False}, over_champion=worse))

@@ -17,6 +17,7 @@ from everloop.training.halving import (
     FEWEST_ROWS,
     FEWEST_TRIALS,
     best_trial,
+    explain_choice,
     plan_search,
     plan_trials,
     sample,
@@ -203,15 +204,15 @@ def test_the_state_of_the_largest_search_fits_into_the_workflow() -> None:
     assert sorted(numbers(search["dropped"]) + numbers(results)) == list(range(200))
 
 
-def test_a_trial_of_a_small_rung_is_judged_on_its_rows_alone() -> None:
+def test_a_trial_of_a_small_rung_is_judged_on_the_newest_of_its_rows_alone() -> None:
     dataset, definition = large(Task.REGRESSION), example(Task.REGRESSION)
     planned = {"trial": 1, "algorithm": "ridge", "draw": 0, "rung": 0, "rows": 17_777}
     result = run_trial(planned, dataset, definition)
     assert result.items() >= planned.items()
     alone = run_trial({"trial": 1, "algorithm": "ridge", "draw": 0}, sample(dataset, 17_777, seed=7), definition)
-    assert result["folds"] == alone["folds"]
+    assert result["folds"] == alone["folds"][-1:]
     on_all = run_trial({**planned, "rows": ROWS}, dataset, definition)
-    assert on_all["folds"] != result["folds"]
+    assert len(on_all["folds"]) == 3
     assert on_all["value"] == pytest.approx(result["value"], abs=0.02)
 
 
@@ -239,6 +240,15 @@ def test_luck_within_one_standard_error_does_not_displace_an_earlier_trial(sign:
     steadily_better = {**trial(3, 0), **folds(0.71, 0.81, 0.91)}
     assert best_trial([lucky, clearly_worse, as_good], metric)["trial"] == 1
     assert best_trial([clearly_worse, as_good, steadily_better], metric)["trial"] == 3
+
+
+@pytest.mark.parametrize(("metric", "values"), [("roc_auc", (0.7, 0.8)), ("rmse", (0.8, 0.7))])
+def test_a_choice_is_explained_where_another_trial_did_better(metric: str, values: tuple[float, float]) -> None:
+    trials = [trial(number, value) for number, value in enumerate(values)]
+    told = explain_choice(trials, trials[0], metric)
+    first, second = values
+    assert f"trial 1 did better than the chosen trial 0 ({metric} {second:.4f}, not {first:.4f})" in told
+    assert explain_choice(trials, trials[1], metric) == ""
 
 
 def test_failed_trials_are_passed_over() -> None:

@@ -1,5 +1,8 @@
 """A recommender finds who likes what, answers as its graph does, and is judged on what users take later."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +22,7 @@ from everloop.training.algorithms.matrix_factorization import fit as fit_factors
 from everloop.training.baselines import baselines
 from everloop.training.candidate import PARITY_TOLERANCE, build_model, fit_candidate
 from everloop.training.evaluation import MINIMUM_COMPARED_ROWS, Champion, Evaluation, evaluate
-from everloop.training.interactions import first_of_holdout
+from everloop.training.interactions import check_interactions, first_of_holdout
 from everloop.training.judging import judge, judge_recommendations, known_items
 from everloop.training.learned import learn
 from everloop.training.prepared import PreparedDataset
@@ -226,14 +229,22 @@ def test_too_few_to_learn_from_is_told(changes: Purchase, words: str, tmp_path: 
         dataset_of([{**row, **changes} for row in purchases(400)], definition(), tmp_path)
 
 
-def test_ids_that_are_no_floats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableTargetError, match=r"'shopper': expected integers up to 2\^53"):
-        dataset_of(
-            purchases(400),
-            definition(columns={"shopper": "integer"}),
-            tmp_path,
-            shopper="9007199254740992 + split_part(shopper, 's', 2)::BIGINT",
-        )
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("column", ["shopper", "article"])
+def test_ids_that_are_no_floats_are_refused(column: str, sign: int) -> None:
+    """2^53 itself is one, and so 2^53 + 1 would become."""
+    asked = definition(columns={column: "integer"}, serving={})
+    small = np.array([str(row % 20) for row in range(400)])
+
+    def check(largest: int) -> None:
+        ids = {"shopper": small, "article": small}
+        ids[column] = np.array([str(sign * (largest - row % 20)) for row in range(400)])
+        check_interactions(asked, ids["shopper"], ids["article"], 300)
+
+    check(2**53 - 1)
+    for largest in (2**53, 2**53 + 1):
+        with pytest.raises(UnusableTargetError, match=rf"'{column}': expected integers below 2\^53, got larger ones"):
+            check(largest)
 
 
 def test_a_dataset_is_the_same_after_a_journey(dataset: PreparedDataset) -> None:
@@ -267,3 +278,33 @@ def test_cosines_of_few_users_in_common_are_shrunk() -> None:
         ],
         rtol=1e-6,
     )
+
+
+def test_of_equally_similar_items_the_first_are_neighbours_on_any_processor() -> None:
+    program = """
+import numpy as np
+from scipy import sparse
+from everloop.training.algorithms.item_similarity import fit
+
+draws = np.random.default_rng(3)
+users, items = draws.integers(0, 300, 4_000), np.minimum(draws.pareto(1, 4_000) * 8, 399).astype(int)
+taken = sparse.csr_array((np.ones(4_000), (users, items)), (300, 400))
+found = fit(taken, {"neighbours": 20, "shrinkage": 10.0}, seed=7)
+print(found.numbers.tobytes().hex(), found.similarities.tobytes().hex())
+"""
+    instructions = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if not instructions:
+        pytest.skip("this processor has no more than what NumPy always takes")
+    without = {"NPY_DISABLE_CPU_FEATURES": " ".join(instructions)}
+    found, again = (
+        subprocess.run([sys.executable, "-c", program], env=os.environ | more, capture_output=True, check=True).stdout
+        for more in ({}, without)
+    )
+    assert len(found) > 400 * 20 * 8
+    assert found == again
+
+
+def test_an_item_that_nobody_took_in_these_rows_has_no_neighbours() -> None:
+    found = fit_neighbours(sparse.csr_array([[1, 1, 0], [1, 1, 0]]), {"neighbours": 2, "shrinkage": 0.0}, seed=7)
+    assert found.numbers.tolist() == [[1, 3], [0, 3], [3, 3], [3, 3]]
+    assert found.similarities.tolist() == [[1, 0], [1, 0], [0, 0], [0, 0]]

@@ -43,6 +43,15 @@ def test_a_chart_names_itself_and_its_axes() -> None:
     assert line.get("points") == "84.0,340.0 616.0,48.0"
 
 
+def test_a_legend_names_both_kinds_of_lines() -> None:
+    chart = Chart("Forecast", "told", Axis("x", 0, 1), Axis("sales", 0, 10))
+    chart.legend(line="forecast", dashed="actual")
+    root = ElementTree.fromstring(chart.to_svg())
+    assert {"forecast", "actual", "sales"} <= {element.text for element in root.iter(f"{SVG}text")}
+    shown = [path for path in root.iter(f"{SVG}path") if "h28" in path.get("d", "")]
+    assert [path.get("stroke-dasharray") for path in shown] == [None, "6 5"]
+
+
 def test_a_cell_is_as_dark_as_its_share_of_the_row() -> None:
     names = ["axial", "radial", "none of them"]
     svg = heat_map("Confusion", "told", names, [[3, 1, 0], [0, 0, 0], [0, 0, 9]], rows="actual", columns="label")

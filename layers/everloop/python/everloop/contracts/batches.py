@@ -201,7 +201,12 @@ def is_delivered(name: str, definition: Definition, names: Collection[str]) -> b
 
 def find_missing_columns(names: Collection[str], definition: Definition) -> Finding | None:
     """None when the file has each required column, otherwise what is missing and what is there instead."""
-    missing = [name for name in required_columns(definition) if not is_delivered(name, definition, names)]
+    missing = [
+        lacking
+        for name in required_columns(definition)
+        if not is_delivered(name, definition, names)
+        for lacking in _lacking(definition.columns[name].parts, names) or [name]
+    ]
     if not missing:
         return None
     instead = some_of(undeclared_columns(names, definition))
@@ -213,6 +218,12 @@ def find_missing_columns(names: Collection[str], definition: Definition) -> Find
         expected=f"{'column' if len(missing) == 1 else 'columns'} {some_of(missing)}",
         got=f"a file without; columns it has that {definition.name}.toml does not declare: {instead}",
     )
+
+
+def _lacking(parts: Sequence[str], names: Collection[str]) -> list[str]:
+    """Which parts of a column are not there, if others are: then the file means to deliver it by them."""
+    lacking = [part for part in parts if part not in names]
+    return lacking if len(lacking) < len(parts) else []
 
 
 def some_of(names: Sequence[str]) -> str:

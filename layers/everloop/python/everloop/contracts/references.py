@@ -66,6 +66,11 @@ def _check_history(definition: "Definition", folded: Collection[str]) -> None:
         for feature in history.features(name):
             if not may_be_declared(feature):
                 raise ValueError(f"history.{name} gives {feature!r}, a name of the lake's own; choose another")
+            if feature.lower() in taken and name not in definition.history:
+                raise ValueError(
+                    f"[forecast] gives the history {feature!r}, which is the name of a column or a feature too; rename"
+                    " that one"
+                )
             if feature.lower() in taken:
                 raise ValueError(f"history.{name} gives {feature!r}, which is taken already; choose another name")
             taken.add(feature.lower())

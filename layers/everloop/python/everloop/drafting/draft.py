@@ -106,6 +106,8 @@ class _Drafter:
             reasons = "; ".join(f"{column.name}: {column.why}" for column in columns if not column.role.is_declared)
             raise DefinitionError(f"nothing to learn from: {reasons or 'there is no other column'}")
         forecast = self._forecast(columns) if self.goal.task is Task.FORECASTING else None
+        if forecast:
+            columns = self._beside(forecast, columns)
         invalid = self._expected_invalid(columns)
         share, rows = invalid / self.delivered.rows, self.delivered.rows - invalid
         self._note_rows(rows)
@@ -232,13 +234,25 @@ class _Drafter:
         }
         forecast, notes = series_of(self.delivered, self.moment, keys)
         self.notes.extend(notes)
+        return forecast
+
+    def _beside(self, forecast: Forecast, columns: list[DraftColumn]) -> list[DraftColumn]:
+        """Without those whose names it gives to histories itself."""
+        taken, why = forecast.histories(self.target), "[forecast] gives a history of this name; rename it to keep it"
+        columns = [
+            replace(column, role=Role.LEFT_OUT, why=why)
+            if column.role is Role.INPUT and column.name.lower() in taken
+            else column
+            for column in columns
+        ]
+        inputs = [column for column in columns if column.role is Role.INPUT]
         carried = [column.name for column in inputs if column.name not in forecast.by]
         if carried:
             self.notes.append(
                 f"a request that asks {format_duration(forecast.horizon)} ahead carries {', '.join(carried)}: leave out"
                 " what nobody knows by then"
             )
-        return forecast
+        return columns
 
     def _splits(self, moment: Moment) -> bool:
         target = next(column for column in map(self._column, self.seen.values()) if column.role is Role.TARGET)

@@ -1,6 +1,6 @@
 """The series of a forecast: how far apart its rows lie, after what time it repeats, and what tells several apart."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import chain, combinations
 from typing import NamedTuple
@@ -16,16 +16,21 @@ from everloop.sql import identifier
 REGULAR_SHARE = 0.99
 """Of the rows are alone at their moment, or alone in their series."""
 LEAST_SERIES_ROWS = 10
-"""In BLOCK_MOMENTS successive moments, on average: a measurement has nearly as many values there as there are rows."""
-BLOCK_MOMENTS = 100
+"""On average."""
+BLOCK_ROWS, LEAST_BLOCK_MOMENTS = 5_000, 20
+LEAST_PRESENCE = 0.1
+"""Of the moments of the block a series has a row, on average. What is measured seldom comes again so soon."""
+BLOCK_SHARE = 0.98
+"""As REGULAR_SHARE, of fewer rows."""
 REGULAR_STEPS = 0.5
 """Of all steps; a period that fewer have is no period."""
 LEAST_SEASONS = 3
 """That a series must have seen before it is expected to repeat."""
 _DAY, _WEEK, _YEAR = timedelta(days=1), timedelta(days=7), timedelta(days=364)
 """A year of whole weeks, since days of the week differ more than neighbouring weeks."""
-_CALENDAR = {"months": range(28, 32), "quarters": range(90, 93), "years": range(365, 367)}
-"""Days of those that are not all equally long."""
+_CALENDAR = {31: "months", 92: "quarters", 365: "years"}
+"""By the days that most of them have."""
+_AT = '"everloop at"'
 
 
 class Series(NamedTuple):
@@ -40,12 +45,12 @@ def series_of(delivered: Delivered, moment: Moment, columns: Mapping[str, int]) 
     """
     by = _by(delivered, moment, columns)
     names = ", ".join(map(identifier, by or ()))
-    moments = f"SELECT DISTINCT CAST({moment.sql} AS TIMESTAMP) AS t{', ' + names if by else ''} FROM delivered"
+    moments = f"SELECT DISTINCT CAST({moment.sql} AS TIMESTAMP) AS {_AT}{', ' + names if by else ''} FROM delivered"
     partition = f"PARTITION BY {names} " if by else ""
     seconds, share = delivered.ask(
         "SELECT max_by(step, (n, -step)), max(n) / sum(n) FROM (SELECT step, count(*) AS n FROM"
-        f" (SELECT epoch(t) - lag(epoch(t)) OVER ({partition}ORDER BY t) AS step FROM ({moments}) WHERE t IS NOT NULL)"
-        " WHERE step > 0 GROUP BY step)"
+        f" (SELECT epoch({_AT}) - lag(epoch({_AT})) OVER ({partition}ORDER BY {_AT}) AS step FROM ({moments})"
+        f" WHERE {_AT} IS NOT NULL) WHERE step > 0 GROUP BY step)"
     )
     if seconds is None or seconds % 60:
         found = "one moment alone" if seconds is None else f"{seconds:g} seconds between most of them"
@@ -65,27 +70,38 @@ def _by(delivered: Delivered, moment: Moment, columns: Mapping[str, int]) -> tup
     enough = REGULAR_SHARE * moment.readable
     if moment.distinct >= enough:
         return ()
-    few_first = sorted(columns, key=columns.__getitem__)
-    candidates = list(chain(combinations(few_first, 1), combinations(few_first, 2)))
-    for names in _apart_in_block(delivered, moment, few_first, candidates):
+    few = {name: distinct for name, distinct in columns.items() if distinct * LEAST_SERIES_ROWS <= moment.readable}
+    few_first = sorted(few, key=few.__getitem__)
+    for names in _apart_in_block(delivered, moment, chain(combinations(few_first, 1), combinations(few_first, 2))):
         keys = ", ".join(map(identifier, names))
-        (alone,) = delivered.ask(f"SELECT count(*) FROM (SELECT DISTINCT {moment.sql}, {keys} FROM delivered)")
-        if alone >= enough:
+        alone, series = delivered.ask(
+            f"SELECT (SELECT count(*) FROM (SELECT DISTINCT {moment.sql}, {keys} FROM delivered)),"
+            f" (SELECT count(*) FROM (SELECT DISTINCT {keys} FROM delivered))"
+        )
+        if alone >= enough and series * LEAST_SERIES_ROWS <= moment.readable:
             return names
     return None
 
 
 def _apart_in_block(
-    delivered: Delivered, moment: Moment, columns: Sequence[str], candidates: Iterable[tuple[str, ...]]
+    delivered: Delivered, moment: Moment, candidates: Iterable[tuple[str, ...]]
 ) -> Iterator[tuple[str, ...]]:
-    """Those that may name series, by the rows of successive moments from the middle of the file: these are few."""
-    listed = "".join(f", {identifier(name)}" for name in columns)
+    """Those that may name series, by the rows of successive moments in the middle of the file: soon told of many."""
+    moments = max(BLOCK_ROWS * moment.distinct // moment.readable, LEAST_BLOCK_MOMENTS)
     delivered.database.execute(
-        f"CREATE OR REPLACE TEMP TABLE block AS SELECT * FROM (SELECT CAST({moment.sql} AS TIMESTAMP) AS {_AT}{listed},"
-        f" dense_rank() OVER (ORDER BY {_AT}) - {moment.distinct // 2 - BLOCK_MOMENTS // 2} AS {_PLACE} FROM delivered"
-        f" WHERE {_AT} IS NOT NULL) WHERE {_PLACE} BETWEEN 0 AND {BLOCK_MOMENTS - 1}"
+        f"CREATE OR REPLACE TEMP TABLE block AS WITH timed AS (SELECT *, {moment.sql} AS {_AT} FROM delivered)"
+        f" SELECT * FROM timed WHERE {_AT} IN (SELECT DISTINCT {_AT} FROM timed WHERE {_AT} IS NOT NULL ORDER BY 1"
+        f" LIMIT {moments} OFFSET {max(moment.distinct - moments, 0) // 2})"
     )
     rows, moments = delivered.ask(f"SELECT count(*), count(DISTINCT {_AT}) FROM block")
+    for names in candidates:
+        keys = ", ".join(map(identifier, names))
+        (series,) = delivered.ask(f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM block)")
+        if not LEAST_PRESENCE * series * moments <= rows <= series * moments / BLOCK_SHARE:
+            continue
+        (alone,) = delivered.ask(f"SELECT count(*) FROM (SELECT DISTINCT {_AT}, {keys} FROM block)")
+        if alone >= BLOCK_SHARE * rows:
+            yield names
 
 
 def _seasons(period: timedelta, span: timedelta) -> tuple[timedelta, ...]:
@@ -93,6 +109,21 @@ def _seasons(period: timedelta, span: timedelta) -> tuple[timedelta, ...]:
     return tuple(
         season for season in usual if season > period and not season % period and span >= LEAST_SEASONS * season
     )
+
+
+def _irregular(period: timedelta, share: float) -> Iterator[str]:
+    calendar = _CALENDAR.get(period.days)
+    if calendar:
+        yield (
+            f"its steps are {calendar}, it seems, which are no durations: lags of {format_duration(period)} may miss"
+            " one and see another twice; bring rows of equal steps, such as weeks, or learn a regression from lags that"
+            " the file holds itself"
+        )
+    elif share < REGULAR_STEPS:
+        yield (
+            f"only {share:.1%} of the steps are {format_duration(period)}, the most frequent one: most lags will be"
+            " null, or of another moment; gather the rows by a fixed time, or learn a regression"
+        )
 
 
 def _notes(delivered: Delivered, moment: Moment, forecast: Forecast, *, is_apart: bool) -> Iterator[str]:

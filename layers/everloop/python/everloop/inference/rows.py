@@ -153,13 +153,16 @@ def _unknown_columns(rows: Sequence[dict[str, Any]], definition: Definition) -> 
             if name in known:
                 continue
             if name not in hints and len(hints) < MAXIMUM_PROBLEMS:  # a comparison takes long, a body holds many names
-                hints[name] = _hint(name, list(known))
+                hints[name] = _hint(name, list(known), definition)
             expected = f"a declared column{hints.get(name, '')}"
             problems.append({"row": index, "column": name[:80], "expected": expected, "got": shown(value)})
     return problems
 
 
-def _hint(name: str, known: list[str]) -> str:
+def _hint(name: str, known: list[str], definition: Definition) -> str:
+    whole = next((whole for whole, column in definition.columns.items() if name in column.parts), None)
+    if whole:
+        return f"; this is a part of {whole!r}, which a request gives as one timestamp such as 2026-01-31T12:00:00Z"
     near = difflib.get_close_matches(name[:80], known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

@@ -17,7 +17,7 @@ def write_card(
 ) -> str:
     metrics = evaluation.metrics
     parts = [
-        [f"# {definition.name}", "", definition.description, ""],
+        [f"# {definition.name}", "", *([definition.description, ""] if definition.description else [])],
         _facts(definition, lineage, metrics),
         _purpose(definition),
         ["## How good it is", "", *_metrics(metrics), "", *_labels(metrics)],
@@ -34,6 +34,7 @@ def _facts(definition: Definition, lineage: Mapping[str, Any], metrics: Mapping[
     return [
         f"- Task: {definition.task}; target: `{definition.data.target}`",
         f"- Owner: {definition.owner or 'not declared'}",
+        f"- Inputs: {', '.join(f'`{name}` ({column.type})' for name, column in definition.inputs.items())}",
         *(_import if "imported" in lineage else _fit)(definition, lineage, metrics),
         f"- Dataset version `{lineage['dataset_version']}`, run `{lineage['run_id']}`, as of {lineage['as_of']}",
         f"- Why it was trained: {lineage['reason']}",

@@ -115,6 +115,7 @@ def evaluate(
         size_mb=len(fitted.model) / 1e6,
         statistics=statistics,
         imported=fitted.imported,
+        is_champion_imported=champion is not None and "imported" in champion.lineage,
     )
     gates = tuple(gate(evidence) for gate in GATES)
     metrics = {

@@ -21,7 +21,7 @@ class Model:
     def predict(self, frame: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002  # MLflow gives it
         """As the API answers: `score` and `label`, `value`, or lists of `items` and `scores`.
 
-        What is missing is null, history too, which the API would look up; words for null (`data.csv.missing`) are words.
+        What is missing is null, also history, which the API would look up. `data.csv.missing` is not heeded.
         """
         nothing = pd.Series(None, frame.index, dtype=object)
         columns = {each.name: (each, frame.get(each.name, nothing)) for each in self._session.get_inputs()}

@@ -33,6 +33,8 @@ class Evidence:
     """What `measure` found on the holdout."""
     imported: Mapping[str, Any] = field(default_factory=dict)
     """Of a model that was trained elsewhere; empty for one fitted here."""
+    is_champion_imported: bool = False
+    """Trained elsewhere, nobody knows on what."""
 
 
 def minimum_metrics(evidence: Evidence) -> Gate:
@@ -62,6 +64,10 @@ def beats_champion(evidence: Evidence) -> Gate:
     gain = evidence.over_champion
     passed = gain.high < 0 if name in LOWER_IS_BETTER else gain.low > 0
     detail = f"{name} {gain.value:+.4f} against the champion (95 %: {gain.low:+.4f} to {gain.high:+.4f})"
+    if gain.value == gain.low == gain.high == 0:
+        detail += ": it answers as the champion does, being the same model or made of the same data"
+    if evidence.is_champion_imported:
+        detail += "; the champion was trained elsewhere, and whether on these very rows is unknown"
     return Gate(name="champion", passed=passed, detail=detail)
 
 
@@ -120,7 +126,11 @@ def monotone(evidence: Evidence) -> Gate:
         f" {each['share_of_rows']:.1%} of {each['rows']} rows, tolerance {MONOTONE_TOLERANCE:g}"
         for each in broken
     ]
-    kept = f"{', '.join(each['column'] for each in found)}: as declared" if found else "no column is declared monotone"
+    kept = (
+        ", ".join(f"{each['column']} {each['direction']}" for each in found) + ", as declared"
+        if found
+        else "no column is declared monotone"
+    )
     return Gate(name="monotone", passed=not broken, detail="; ".join(told) or kept)
 
 

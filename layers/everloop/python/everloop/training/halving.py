@@ -81,9 +81,9 @@ def explain_choice(trials: list[Trial], chosen: Trial, metric: str) -> str:
     if best["value"] == chosen["value"]:
         return ""
     return (
-        f"trial {best['trial']} did better than the chosen trial {chosen['trial']} ({metric} {best['value']:.4f} against"
-        f" {chosen['value']:.4f}), but within a standard error, which may be luck: of such trials the earliest is taken,"
-        " and those with defaults come first"
+        f"trial {best['trial']} did better than the chosen trial {chosen['trial']} ({metric} {best['value']:.4f}, not"
+        f" {chosen['value']:.4f}), but within a standard error, which may be luck: of such trials the earliest is"
+        " taken, and the defaults come first"
     )
 
 

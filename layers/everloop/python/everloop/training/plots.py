@@ -100,9 +100,10 @@ def slices(metrics: Metrics) -> Plot | None:
         return None
     name, whole = metrics["metric"], metrics["candidate"][metrics["metric"]]
     title = f"The worst slices by {name}"
-    told = f"Each slice with its 95 % interval, from the {whole:.4g} of the whole holdout."
+    told = f"Each slice with its 95 % interval; bars start at {whole:.4g}, the {name} of the whole holdout."
     bars = [Bar(f"{each['column']}: {each['part']}", each["value"], each["low"], each["high"]) for each in found]
-    axis = axis_over(name, [whole, *(end for bar in bars for end in (bar.low, bar.high))])
+    label = f"{name}; bars start at the whole holdout's {whole:.4g}"
+    axis = axis_over(label, [whole, *(end for bar in bars for end in (bar.low, bar.high))])
     return Plot(title, bar_chart(title, told, axis, bars, reference=whole))
 
 
@@ -116,10 +117,11 @@ def forecast(metrics: Metrics) -> Plot | None:
     title = "Forecast and actual values"
     told = f"The newest {len(newest)} moments of the holdout, each forecast one horizon ahead; dashed is actual."
     since = datetime.fromtimestamp(start, UTC)
-    y = axis_over("value", (each[name] for each in newest for name in ("actual", "forecast")))
+    y = axis_over(found["target"], (each[name] for each in newest for name in ("actual", "forecast")))
     chart = Chart(title, told, axis_over(f"days since {since:%Y-%m-%d %H:%M} UTC", days), y)
     chart.line(zip(days, (each["forecast"] for each in newest), strict=True))
     chart.line(zip(days, (each["actual"] for each in newest), strict=True), dashed=True)
+    chart.legend(line="forecast", dashed="actual")
     return Plot(title, chart.to_svg())
 
 

@@ -13,6 +13,8 @@ LABELS = 250
 """Room for the names of bars."""
 TICKS = 5
 INK, SHADE, ACCENT, BAR = "#1b1f24", "#d0d7de", "#0b5cad", "#7fb2e5"
+_LINE = f'stroke="{ACCENT}" stroke-width="2.5"'
+_DASHED = f'stroke="{INK}" stroke-dasharray="6 5"'
 _LONGEST_LABEL = 38
 _LONGEST_UPRIGHT_LABEL = 18
 _CELLS = 354
@@ -61,8 +63,7 @@ class Chart:
 
     def line(self, points: Iterable[Point], *, dashed: bool = False) -> None:
         drawn = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in points)
-        style = f'stroke="{INK}" stroke-dasharray="6 5"' if dashed else f'stroke="{ACCENT}" stroke-width="2.5"'
-        self.marks.append(f'<polyline points="{drawn}" fill="none" {style}/>')
+        self.marks.append(f'<polyline points="{drawn}" fill="none" {_DASHED if dashed else _LINE}/>')
 
     def dots(self, points: Iterable[Point]) -> None:
         circles = (f'<circle cx="{self._x(x):.1f}" cy="{self._y(y):.1f}" r="4"/>' for x, y in points)
@@ -72,6 +73,12 @@ class Chart:
         """Upright bars from low to high at x."""
         drawn = (f'<path d="M{self._x(x):.1f} {self._y(low):.1f}V{self._y(high):.1f}"/>' for x, low, high in spans)
         self.marks.append(f'<g stroke="{SHADE}" stroke-width="9">{"".join(drawn)}</g>')
+
+    def legend(self, *, line: str, dashed: str) -> None:
+        """What the two kinds of lines are, between title and plot."""
+        for x, name, style in ((LEFT, line, _LINE), (LEFT + 150, dashed, _DASHED)):
+            self.marks.append(f'<path d="M{x} {TOP - 10}h28" {style}/>')
+            self.marks.append(f'<text x="{x + 34}" y="{TOP - 6}">{_text(name)}</text>')
 
     def to_svg(self) -> str:
         right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM

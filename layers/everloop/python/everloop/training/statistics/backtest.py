@@ -38,7 +38,13 @@ def backtest(judged: Judged) -> dict[str, Any] | None:
                 "naive": _measured(metric, judged.target[rows], naive.score[rows]),
             }
         )
-    return {"metric": metric, "naive": naive.name, "periods": periods, "newest": _newest(judged)}
+    return {
+        "target": judged.definition.data.target,
+        "metric": metric,
+        "naive": naive.name,
+        "periods": periods,
+        "newest": _newest(judged),
+    }
 
 
 def _measured(metric: str, target: Floats, score: Floats) -> float | None:
