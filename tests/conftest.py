@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Two pytest workers with two OpenMP threads each wait for one another more than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tables keep to it, and a test reads them as wide as a pipe is.
+os.environ.pop("COLUMNS", None)
 
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",

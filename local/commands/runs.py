@@ -13,7 +13,7 @@ from local.target import Target
 
 SHORTEST_ID = 13
 """Characters: those that tell the millisecond."""
-SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 48
 """Of a reason in a table; the run itself and --json have all."""
 
 
@@ -145,9 +145,9 @@ def _champion(run: dict[str, Any]) -> str | None:
 
 
 def _result(run: dict[str, Any]) -> str:
-    """`promoted version 3`, `refused by champion, size`, `failed, TooFewRowsError: 12 rows …`."""
+    """`promoted version 3`, `refused by champion, size`, `failed: 12 rows …`."""
     if run["status"] == "failed":
-        return _in_short(f"failed, {run['error']['type']}: {run['reason']}")
+        return _in_short(f"failed: {run['reason']}")
     version = f" version {run['version']}" if run["version"] else ""
     refusals = f" by {', '.join(run['gates_failed'])}" if run["gates_failed"] else ""
     return f"{run['status']}{version}{refusals}"

@@ -133,7 +133,7 @@ def test_an_import_can_be_asked_for(plant: Plant) -> None:
     assert asked == TrainingRequest.model_validate(body)
     assert asked.imported
     assert (asked.imported.inputs, asked.imported.answer) == (("pressure", "starts", "hour"), "logit")
-    assert asked.reason == "pump-failure.onnx was imported by an operator"
+    assert asked.reason == "`pump-failure.onnx` was imported by an operator"
 
 
 def test_an_operator_promotes_and_rolls_back(plant: Plant) -> None:

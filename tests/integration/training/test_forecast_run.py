@@ -146,9 +146,7 @@ def test_it_beats_the_naive_forecasts_and_tells_them_by_name(world: Plant) -> No
     assert "## How it would have forecast" in card
     assert "![Forecast and actual values](forecast.svg)" in card
     assert files["forecast.svg"].count(b"<polyline") == 2
-    assert all(
-        f">{name}</text>".encode() in files["forecast.svg"] for name in ("forecast", "actual", TARGET)
-    )
+    assert all(f">{name}</text>".encode() in files["forecast.svg"] for name in ("forecast", "actual", "bikes"))
 
 
 def test_hours_to_come_are_answered_near_the_truth_and_what_is_missing_is_told(

@@ -6,7 +6,7 @@ import pytest
 
 from everloop.contracts.batches import Impact
 from everloop.reading.limits import Limits
-from tests.unit.ingestion.conftest import World
+from tests.unit.ingestion.conftest import World, pump
 
 HEADER = "speed,kind,broken\n"
 GOOD = HEADER + "1,a,true\n"
@@ -61,6 +61,18 @@ def test_missing_columns_are_named_beside_the_unknown_ones(world: World) -> None
     assert report.undeclared_columns == ("Speed_kmh",)
     assert report.reading is not None
     assert report.reading.columns == ("Speed_kmh", "broken")
+
+
+@pytest.mark.parametrize(("header", "missing"), [("day,broken", "hour"), ("broken,hour", "day"), ("broken", "at")])
+def test_of_a_timestamp_in_parts_the_missing_one_is_named(header: str, missing: str) -> None:
+    at = {"type": "timestamp", "parts": ["day", "hour"]}
+    definition = pump(
+        data={"target": "broken", "timestamp": "at"}, columns={"broken": "boolean", "speed": "number", "at": at}
+    )
+    world = World(definition)
+    report = world.report(world.upload(f"{header}\n{','.join(['true'] * len(header.split(',')))}\n"))
+    [finding] = report.findings
+    assert (finding.expected, finding.column) == (f"column {missing!r}", missing)
 
 
 def test_missing_columns_are_a_breaking_change_that_is_told(world: World) -> None:

@@ -96,10 +96,9 @@ def test_runs_are_compared_in_a_narrow_window(
 ) -> None:
     monkeypatch.setattr(console.stdout, "width", 110)
     _print_list([listed(1), listed(2, algorithm="imported")])
-    print(console.stdout.width)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 110
-    assert len(lines) <= 1 + 2 * 7
+    assert len(lines) <= 1 + 2 * 5
     assert "learning_rate" not in "".join(lines)
 
 
@@ -109,12 +108,14 @@ def test_a_failed_run_tells_its_reason_in_short(capsys: pytest.CaptureFixture[st
     failed |= {"metric": None, "champion": None}
     _print_list([listed(1, **failed), listed(2, status="promoted", version=3, gates_failed=[])])
     _, first, second = capsys.readouterr().out.splitlines()
-    assert "failed, TooFewRowsError: 12 rows, 50 are needed" in first
+    assert "failed: 12 rows, 50 are needed" in first
     assert len(first) < 240
     assert "promoted version 3" in second
 
 
-@pytest.mark.parametrize("ids", [[], ["run-1"], [f"01955101{RUN_ID}", f"01955102{RUN_ID}"], ["0195510a-3e80-7c", "0195510b-3e80-7c"]])
+@pytest.mark.parametrize(
+    "ids", [[], ["run-1"], [f"01955101{RUN_ID}", f"01955102{RUN_ID}"], ["0195510a-3e80-7c", "0195510b-3e80-7c"]]
+)
 def test_a_run_is_called_by_as_much_of_its_id_as_tells_it_apart(ids: list[str]) -> None:
     cut = _beginnings(ids)
     assert len(set(cut)) == len(ids)

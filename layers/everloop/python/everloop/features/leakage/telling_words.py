@@ -55,7 +55,7 @@ def _rows_of_words(values: Column) -> dict[str, Flags]:
         return {}
     places: dict[str, list[int]] = {}
     words = 0
-    for place in filled:
+    for place in filled.tolist():
         found = _WORD.findall(str(values[place]).lower())
         words += len(found)
         for word in dict.fromkeys(found):
