@@ -255,4 +255,4 @@ def test_labels_of_other_classes_are_refused() -> None:
 def test_probabilities_are_no_logits() -> None:
     """As such they would all be squashed to between 0.5 and 0.73, in the same order: no ranking tells."""
     _, body = boosted(prepared(Task.BINARY), [0, 1], zipmap=False)
-    refused(body, "that are probabilities already; leave answer = 'logit' out", answer="logit")
+    refused(body, "probabilities already; leave answer = 'logit' out", answer="logit")

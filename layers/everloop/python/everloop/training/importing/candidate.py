@@ -114,8 +114,8 @@ def _answer_of(
         )
     if is_logit and _are_probabilities(scores.reshape(len(scores), -1)):
         raise UnusableModelError(
-            f"expected logits, got numbers from {scores.min():.4g} to {scores.max():.4g} that are probabilities already;"
-            " leave answer = 'logit' out"
+            f"expected logits, got numbers from {scores.min():.4g} to {scores.max():.4g} that are probabilities"
+            " already; leave answer = 'logit' out"
         )
     is_textual = definition.columns[definition.data.target].type.is_textual
     order = class_order(asked.classes, output, dataset, is_textual=is_textual) if width > 1 else []
