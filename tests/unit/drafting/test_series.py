@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from everloop.contracts.base import format_duration
+from everloop.contracts.definition import parse_definition
 from everloop.contracts.tasks import Task
 from everloop.drafting.drafted import Role
 from everloop.errors import DefinitionError
@@ -155,3 +156,12 @@ def test_what_is_no_series_is_refused(drafting: Drafting, columns: dict[str, Seq
 def test_a_target_that_is_no_number_is_refused(drafting: Drafting) -> None:
     with pytest.raises(DefinitionError, match="expected different numbers"):
         forecast(drafting, {"at": moments(100, hours=1), "y": ["a", "b"]})
+
+
+def test_that_a_corrected_value_replaces_the_old_one_is_offered(drafting: Drafting) -> None:
+    at = [moment for moment in moments(24 * 30, hours=1) for _ in range(2)]
+    written = forecast(drafting, {"at": at, "station": ["north", "south"] * (len(at) // 2), "y": noise(len(at))})
+    offered = '# row_id = ["at", "station"]'
+    assert offered in written.toml
+    taken = parse_definition(written.toml.replace(offered, offered.removeprefix("# ")), source="drafted.toml")
+    assert list(taken.inputs)[:2] == ["at", "station"]

@@ -53,7 +53,10 @@ def _data(draft: Draft) -> Iterator[Line]:
         yield f"timestamp = {value(draft.timestamp)}", f"or {rivals}, if that is when a row happened" if rivals else ""
     if draft.row_id:
         yield f"row_id = [{value(draft.row_id)}]", "of rows with the same one the newest wins"
-    if draft.possible_row_id:
+    if draft.forecast and draft.timestamp and not draft.row_id:
+        names = ", ".join(map(value, (draft.timestamp, *draft.forecast.by)))
+        yield f"# row_id = [{names}]", "without this #, a value that is delivered again takes the place of the old one"
+    elif draft.possible_row_id:
         yield (
             f"# row_id = [{value(draft.possible_row_id)}]",
             "different in every row; without this # and its column's, of rows with the same one the newest wins",
