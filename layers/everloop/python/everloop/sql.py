@@ -37,6 +37,17 @@ def open_database(folder: Path, *, threads: int = THREADS) -> Iterator[duckdb.Du
         database.close()
 
 
+@contextmanager
+def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """For what shall give the same bits every time."""
+    threads = connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {threads}")
+
+
 def identifier(name: str) -> str:
     """
     >>> print(identifier('the "best" column'))

@@ -122,3 +122,14 @@ def test_nothing_within_the_horizon_is_seen(tmp_path: Path) -> None:
         seen.append({name: np.ma.filled(columns[name][rows], np.nan) for name in definition.history_features})
     for name in definition.history_features:
         np.testing.assert_array_equal(seen[0][name], seen[1][name], err_msg=name)
+
+
+def test_the_same_events_give_the_same_bits(tmp_path: Path) -> None:
+    """Or a model trained again would not have the same bytes."""
+    definition, seen = hires("1 hour"), []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        columns = world_of(definition, values(FIRST, timedelta(hours=1)), folder).trained()
+        seen.append({name: np.ma.filled(columns[name], np.nan).tobytes() for name in definition.history_features})
+    assert all(each == seen[0] for each in seen)

@@ -12,7 +12,7 @@ from everloop.contracts.definition import Definition
 from everloop.features.expression import FINITE
 from everloop.features.history.compile import CompiledHistory, entity_columns
 from everloop.features.history.steps import event_step_sql, row_step_sql, us_sql
-from everloop.sql import identifier
+from everloop.sql import identifier, one_thread
 
 _PLACE = '"everloop place"'
 """Of a row in its table, from 1; the space keeps the name apart from any sane column's."""
@@ -33,9 +33,11 @@ def add_history(
     groups: dict[object, list[CompiledHistory]] = defaultdict(list)
     for each in compiled:
         groups[each.feature.history.by, each.feature.step, each.feature.delay].append(each)
-    for number, group in enumerate(groups.values()):
-        sql = _group_sql(definition, group, rows, events)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE history_{number} AS {sql}")
+    # WARNING: two threads add the values of one step in any order, and sums then differ in their last bits.
+    with one_thread(connection):
+        for number, group in enumerate(groups.values()):
+            sql = _group_sql(definition, group, rows, events)
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE history_{number} AS {sql}")
     names = ", ".join(identifier(each.name) for each in compiled)
     joins = " ".join(f"LEFT JOIN history_{number} USING ({_PLACE})" for number in range(len(groups)))
     connection.execute(
