@@ -64,7 +64,7 @@ def test_an_imported_model_answers_until_it_is_rolled_back(loop: Loop, run: Call
         shown = imported(run, tmp_path, version, compared_with=version)
         report = json.loads(shown.stdout)
         assert (report["status"], report["version"]) == ("promoted", version), shown.output
-        assert "60 of them with the predictions in reference-" in report["gates"][0]["detail"]
+        assert "60 of them with the predictions in `reference-" in report["gates"][0]["detail"]
         wait_until_answers(loop, MODEL, version)
         answered = loop.predict(MODEL, request_rows(rows))["predictions"]
         assert {answer["answered_by"] for answer in answered} == {"model"}
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_model_fails_with_what_was_expected(run: Callable[...,
     [
         (["nowhere.onnx"], "nowhere.onnx is not a file; expected an ONNX file"),
         ([Path(__file__), "--reference", "nowhere.csv"], "nowhere.csv is not a file; expected a CSV, JSON or Parquet"),
-        ([Path(__file__), "--answer", "label"], "answer: Input should be 'probability' or 'logit'"),
+        ([Path(__file__), "--answer", "label"], "answer: expected 'probability' or 'logit', got 'label'"),
     ],
 )
 def test_a_wrong_argument_is_told_at_once(run: Callable[..., Any], arguments: list[Any], words: str) -> None:
