@@ -13,5 +13,6 @@ if len(sys.argv) == 2:
 
     mlflow.sklearn.save_model(joblib.load(FOLDER / "model.joblib"), SAVED, serialization_format="cloudpickle")
 else:
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where it looks for uvicorn
     serve = ["-m", "mlflow", "models", "serve", "--model-uri", SAVED, "--host", "127.0.0.1", "--port", sys.argv[2]]
     os.execv(sys.executable, [sys.executable, *serve, "--env-manager", "local"])
