@@ -1,6 +1,5 @@
 """Everything the handlers of tests/models/pump-failure.toml need, on moto."""
 
-import hashlib
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ import duckdb
 
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
+from everloop.ids import sha256_of
 from everloop.stores.batches import BatchStore
 from everloop.stores.history import BUILT
 from everloop.stores.registry import ModelRegistry
@@ -101,19 +101,43 @@ class Plant:
         with duckdb.connect() as connection:
             rows_of = f"select {selected} from (select range::integer as i from range({rows}))"
             connection.execute(f"copy ({rows_of}) to '{path}' (format parquet)")
+        self.accept(
+            MODEL,
+            path,
+            rows,
+            name=name,
+            received_at=until,
+            first=first,
+            last=until - timedelta(minutes=10),
+            timestamp="measured_at",
+        )
+
+    def accept(
+        self,
+        model: str,
+        file: Path,
+        rows: int,
+        *,
+        received_at: datetime,
+        name: str = "batch-1",
+        first: datetime | None = None,
+        last: datetime | None = None,
+        timestamp: str | None = None,
+    ) -> None:
+        """A batch of these rows, as validation leaves one behind; from `first` to `last` by the timestamp."""
         batches = BatchStore(self.lake)
-        batches.save_rows(MODEL, name, path)
+        batches.save_rows(model, name, file)
         batches.save_report(
             BatchReport(
                 batch_id=name,
-                model=MODEL,
+                model=model,
                 status=BatchStatus.ACCEPTED,
                 rows=RowCounts(delivered=rows, accepted=rows),
-                source=Source(bucket="landing", key="uploads/pump-failure/a.csv", size_bytes=1),
-                rows_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-                received_at=until,
+                source=Source(bucket="landing", key=f"uploads/{model}/{file.name}", size_bytes=1),
+                rows_sha256=sha256_of(file),
+                received_at=received_at,
                 first_timestamp=first,
-                last_timestamp=until - timedelta(minutes=10),
-                timestamp_column="measured_at",
+                last_timestamp=last,
+                timestamp_column=timestamp,
             )
         )

@@ -1,6 +1,5 @@
 """A forecast through the real steps: trained on a seasonal series, kept lags, and asked for the hours to come."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,8 +10,6 @@ import duckdb
 import numpy as np
 import pytest
 
-from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
-from everloop.stores.batches import BatchStore
 from everloop.stores.work import WorkStore
 from functions.inference import predict
 from functions.materialization import materialize_history
@@ -83,22 +80,7 @@ def world(plant: Plant, deploy_models: Callable[..., None], tmp_path: Path) -> P
         connection.execute("CREATE TABLE rows (moment TIMESTAMP, station VARCHAR, bikes DOUBLE)")
         connection.executemany("INSERT INTO rows VALUES (?, ?, ?)", rows)
         connection.execute(f"COPY rows TO '{file}' (FORMAT parquet)")
-    batches = BatchStore(plant.lake)
-    batches.save_rows(MODEL, "batch-1", file)
-    batches.save_report(
-        BatchReport(
-            batch_id="batch-1",
-            model=MODEL,
-            status=BatchStatus.ACCEPTED,
-            rows=RowCounts(delivered=len(rows), accepted=len(rows)),
-            source=Source(bucket="landing", key="uploads/hires/hours.csv", size_bytes=1),
-            rows_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-            received_at=NEWEST,
-            first_timestamp=moments[0],
-            last_timestamp=NEWEST,
-            timestamp_column="moment",
-        )
-    )
+    plant.accept(MODEL, file, len(rows), received_at=NEWEST, first=moments[0], last=NEWEST, timestamp="moment")
     return plant
 
 

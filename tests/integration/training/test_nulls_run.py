@@ -1,6 +1,5 @@
 """Columns of every type, each with nulls, through the real steps: trained, registered and asked."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,11 +11,9 @@ import numpy as np
 import pytest
 
 from everloop.adapters.definitions import load_definition
-from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
 from everloop.contracts.tasks import Task
 from everloop.inference.rows import to_columns
 from everloop.scorer import Scorer
-from everloop.stores.batches import BatchStore
 from everloop.stores.work import WorkStore
 from functions.registry import register_version
 from functions.training import evaluate_candidate, fit_candidate, prepare_dataset, run_trial
@@ -94,19 +91,7 @@ def world(plant: Plant, task: Task, deploy_models: Callable[..., None], tmp_path
             f"COPY (SELECT *, {OUTCOME[task]} AS outcome FROM (SELECT {', '.join(cells)} FROM range({ROWS}) t(i)))"
             f" TO '{file}' (FORMAT parquet)"
         )
-    batches = BatchStore(plant.lake)
-    batches.save_rows(MODEL, "batch-1", file)
-    batches.save_report(
-        BatchReport(
-            batch_id="batch-1",
-            model=MODEL,
-            status=BatchStatus.ACCEPTED,
-            rows=RowCounts(delivered=ROWS, accepted=ROWS),
-            source=Source(bucket="landing", key="uploads/repairs/rows.csv", size_bytes=1),
-            rows_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-            received_at=NOW - timedelta(hours=1),
-        )
-    )
+    plant.accept(MODEL, file, ROWS, received_at=NOW - timedelta(hours=1))
     return plant
 
 

@@ -1,6 +1,5 @@
 """Recommendations through the real steps: trained on who bought what, and asked for by shopper and by items."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,8 +9,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from everloop.contracts.batches import BatchReport, BatchStatus, RowCounts, Source
-from everloop.stores.batches import BatchStore
 from everloop.stores.work import WorkStore
 from functions.inference import predict
 from functions.registry import register_version, set_alias
@@ -42,22 +39,8 @@ def shop(plant: Plant, deploy_models: Callable[..., None], tmp_path: Path) -> Pl
             "COPY (SELECT nullif(shopper, '') AS shopper, article, bought_at::TIMESTAMPTZ::TIMESTAMP AS bought_at,"
             f" price FROM read_csv('{source}')) TO '{file}' (FORMAT parquet)"
         )
-    batches = BatchStore(plant.lake)
-    batches.save_rows(MODEL, "batch-1", file)
-    batches.save_report(
-        BatchReport(
-            batch_id="batch-1",
-            model=MODEL,
-            status=BatchStatus.ACCEPTED,
-            rows=RowCounts(delivered=ROWS, accepted=ROWS),
-            source=Source(bucket="landing", key=f"uploads/{MODEL}/rows.csv", size_bytes=1),
-            rows_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-            received_at=AS_OF,
-            first_timestamp=NEWEST - timedelta(hours=ROWS - 1),
-            last_timestamp=NEWEST,
-            timestamp_column="bought_at",
-        )
-    )
+    first = NEWEST - timedelta(hours=ROWS - 1)
+    plant.accept(MODEL, file, ROWS, received_at=AS_OF, first=first, last=NEWEST, timestamp="bought_at")
     return plant
 
 
