@@ -23,9 +23,10 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
 from everloop.features.compile import CompiledFeatures, compile_features
 from everloop.features.execute import read_model_inputs, read_raw_columns
+from everloop.features.graph import OPSET
 from everloop.training.candidate import build_model
 from everloop.training.learned import fit
-from everloop.training.opsets import ML_OPSET, OPSET
+from everloop.training.opsets import ML_OPSET
 from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.search import draw_parameters
 from tests.unit.features.engines import Engines

@@ -29,10 +29,10 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     work = WorkStore(lake(), event["model"], event["run_id"])
     trial = event["trial"]
     name = f"trials/{trial.get('rung', 0)}/{trial['trial']}.json"
-    known = work.find(name)
-    if known is None:
-        result = run_trial(trial, dataset(event["model"], event["run_id"]), load_definition(event["model"]))
-        work.write(name, json.dumps(result).encode())
-        known = work.read(name)
-    answer: dict[str, Any] = json.loads(known)
-    return answer
+    result: dict[str, Any] = json.loads(work.once(name, lambda: json.dumps(_run(event)).encode()))
+    return result
+
+
+def _run(event: dict[str, Any]) -> dict[str, Any]:
+    model = event["model"]
+    return run_trial(event["trial"], dataset(model, event["run_id"]), load_definition(model))

@@ -22,10 +22,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     work = WorkStore(lake(), event["model"], event["run_id"])
     search = event["search"]
     name = f"trials/{search['rung']}/selection.json"
-    known = work.find(name)
-    if known is None:
-        selected = select_trials(search, event["trials"], load_definition(event["model"]).metric)
-        work.write(name, json.dumps(selected).encode())
-        known = work.read(name)
-    result: dict[str, Any] = json.loads(known)
+    metric = load_definition(event["model"]).metric
+    made = work.once(name, lambda: json.dumps(select_trials(search, event["trials"], metric)).encode())
+    result: dict[str, Any] = json.loads(made)
     return result

@@ -4,11 +4,9 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from everloop.adapters.s3_objects import PATIENT
@@ -26,16 +24,10 @@ _OLDER = "ConditionalCheckFailedException"
 class DynamoDbTable:
     """Items have the attributes `pk`, `state`, `sequence` and, which is the table's TTL attribute, `expires_at`."""
 
-    def __init__(self, name: str, clock: Clock, client: Any = None, *, config: Config = PATIENT) -> None:
+    def __init__(self, name: str, clock: Clock, client: Any = None) -> None:
         self._name = name
         self._clock = clock
-        self._given = client
-        self._config = config
-
-    @cached_property
-    def _client(self) -> Any:
-        """Made at first use: most models have no history, and their answers should not wait for it."""
-        return self._given or boto3.client("dynamodb", config=self._config)
+        self._client = client or boto3.client("dynamodb", config=PATIENT)
 
     def get(self, keys: Sequence[str]) -> dict[str, bytes]:
         unique = list(dict.fromkeys(keys))

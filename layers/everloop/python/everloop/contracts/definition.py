@@ -78,7 +78,7 @@ class Definition(Contract):
             named = {name: self.columns[name] for name in (self.data.entity, self.data.timestamp) if name}
             optional = {name: column.model_copy(update={"nullable": True}) for name, column in named.items()}
             return optional | {ITEMS: Column(type=ColumnType.TEXT)}
-        kept = {self.data.timestamp} if self.histories else set()
+        kept = {self.data.timestamp} if self.forecast or self.history else set()
         named = {name: column for name, column in self.columns.items() if name != self.data.target}
         if self.forecast and self.data.timestamp:
             kept |= {*self.forecast.by}

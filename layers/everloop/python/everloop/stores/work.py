@@ -1,6 +1,6 @@
 """Intermediate files of a training run: each written once, so a step that is repeated finds what it made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from everloop.errors import ObjectNotFoundError
 from everloop.ports import ObjectStore
@@ -27,6 +27,14 @@ class WorkStore:
             return self.read(name)
         except ObjectNotFoundError:
             return None
+
+    def once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What an attempt of the step wrote first, or, if none did, what `make` gives."""
+        known = self.find(name)
+        if known is None:
+            self.write(name, make())
+            known = self.read(name)
+        return known
 
     def write(self, name: str, body: bytes) -> None:
         self._objects.put_new(self._folder + name, body)

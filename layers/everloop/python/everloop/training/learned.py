@@ -10,10 +10,11 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 
 from everloop.contracts.tasks import Task
+from everloop.features.graph import IR_VERSION, OPSET
 from everloop.metrics import Floats
 from everloop.training.algorithms import Rows, load_algorithm
 from everloop.training.encoding import Codes, Encoder, fit_encoder
-from everloop.training.opsets import IR_VERSION, ML_OPSET, OPSET, opset_imports
+from everloop.training.opsets import ML_OPSET, opset_imports
 from everloop.training.prepared import Inputs, PreparedDataset
 from everloop.training.recommender import Recommender, fit_recommender
 

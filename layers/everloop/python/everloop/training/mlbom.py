@@ -12,13 +12,13 @@ from typing import Any
 from everloop.contracts.definition import Definition
 from everloop.ids import code_version
 from everloop.scorer import Scorer
+from everloop.training.card import WORST_SLICES
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "skl2onnx")
 """What fits, converts and judges every model."""
 LIBRARIES_OF_ALGORITHMS = {"xgboost": ("xgboost-cpu", "xgboost")}
 """Beside them, whichever of these is installed."""
 _MODEL, _DATASET, _ORIGINAL = "model", "dataset", "original"
-_WORST_SLICES = 5
 
 
 def write_mlbom(
@@ -92,7 +92,7 @@ def _performance(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     whole = [(name, value, "", metrics["intervals"][name]) for name, value in metrics["candidate"].items()]
     worst = [
         (metrics["slices"]["metric"], part["value"], f"{part['column']}: {part['part']}", part)
-        for part in metrics["slices"]["parts"][:_WORST_SLICES]
+        for part in metrics["slices"]["parts"][:WORST_SLICES]
     ]
     return [
         {

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from everloop.training.opsets import IR_VERSION, opset_imports
+from everloop.features.graph import IR_VERSION
+from everloop.training.opsets import opset_imports
 
 _ML_OPERATORS = frozenset({"LabelEncoder"})
 

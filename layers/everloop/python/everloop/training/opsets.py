@@ -2,11 +2,11 @@
 
 from onnx import OperatorSetIdProto, helper
 
-OPSET = 21
+from everloop.features.graph import OPSET
+
 ML_OPSET = 3
 _CONTRIB_OPSET = 1
 """Operators of onnxruntime itself: it alone can split a text into words."""
-IR_VERSION = 10
 
 
 def opset_imports() -> list[OperatorSetIdProto]:

@@ -104,15 +104,15 @@ class PreparedDataset:
         arrays: dict[str, npt.NDArray[Any]] = {
             "meta": np.array(json.dumps(meta)),
             "numbers": self.inputs.numbers,
-            "texts": _storable(self.inputs.texts),
+            "texts": storable(self.inputs.texts),
             "target": self.target,
             "holdout_time": self.holdout_time,
             "holdout_batch": self.holdout_batch,
             "probe_numbers": self.probes.numbers,
-            "probe_texts": _storable(self.probes.texts),
+            "probe_texts": storable(self.probes.texts),
         }
         for prefix, columns in ((_RAW, self.holdout_raw), (_PROBE, self.probes_raw)):
-            arrays |= {prefix + name: _storable(values) for name, values in columns.items()}
+            arrays |= {prefix + name: storable(values) for name, values in columns.items()}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -125,22 +125,22 @@ class PreparedDataset:
                 task=Task(meta.pop("task")),
                 recommendation=Recommendation(**options) if (options := meta.pop("recommendation")) else None,
                 **meta,
-                inputs=Inputs(stored["numbers"], _loaded(stored["texts"])),
+                inputs=Inputs(stored["numbers"], loaded(stored["texts"])),
                 target=stored["target"],
                 holdout_time=stored["holdout_time"],
                 holdout_batch=stored["holdout_batch"],
-                probes=Inputs(stored["probe_numbers"], _loaded(stored["probe_texts"])),
-                holdout_raw={n.removeprefix(_RAW): _loaded(stored[n]) for n in stored if n.startswith(_RAW)},
-                probes_raw={n.removeprefix(_PROBE): _loaded(stored[n]) for n in stored if n.startswith(_PROBE)},
+                probes=Inputs(stored["probe_numbers"], loaded(stored["probe_texts"])),
+                holdout_raw={n.removeprefix(_RAW): loaded(stored[n]) for n in stored if n.startswith(_RAW)},
+                probes_raw={n.removeprefix(_PROBE): loaded(stored[n]) for n in stored if n.startswith(_PROBE)},
             )
 
 
-def _storable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def storable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Texts as the bytes of their JSON: numpy's own would give each the room of the longest."""
     if values.dtype.kind not in "OU":
         return values
     return np.frombuffer(json.dumps(values.tolist(), ensure_ascii=False).encode(), np.uint8)
 
 
-def _loaded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def loaded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.array(json.loads(values.tobytes()), dtype=object) if values.dtype == np.uint8 else values

@@ -17,8 +17,9 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
+from everloop.features.graph import IR_VERSION
 from everloop.metrics import Floats
-from everloop.training.opsets import IR_VERSION, opset_imports
+from everloop.training.opsets import opset_imports
 
 MOST_TERMS = 5_000
 """Words and pairs of neighbours, those that the most rows have."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from everloop.columns import Columns
 from everloop.metrics import Floats
+from everloop.training.prepared import loaded, storable
 
 REFERENCE = "reference.npz"
 """Among the intermediate files of a run."""
@@ -28,7 +29,7 @@ class ReferenceRows:
 
     def to_npz(self) -> bytes:
         arrays: dict[str, npt.NDArray[Any]] = {"predictions": self.predictions}
-        arrays |= {_RAW + name: _storable(values) for name, values in self.raw.items()}
+        arrays |= {_RAW + name: storable(values) for name, values in self.raw.items()}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -36,14 +37,5 @@ class ReferenceRows:
     @classmethod
     def from_npz(cls, body: bytes) -> "ReferenceRows":
         with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            raw = {name.removeprefix(_RAW): _loaded(stored[name]) for name in stored if name.startswith(_RAW)}
+            raw = {name.removeprefix(_RAW): loaded(stored[name]) for name in stored if name.startswith(_RAW)}
             return cls(raw, stored["predictions"])
-
-
-def _storable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Nothing is pickled, as arrays of Python strings would be."""
-    return values.astype(np.str_) if values.dtype == object else values
-
-
-def _loaded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return values.astype(object) if values.dtype.kind == "U" else values
