@@ -65,6 +65,8 @@ class Column(Contract):
     """How the answer goes with this column, all else being equal: fits keep to it, and who does not is refused."""
     learned: bool = True
     """False for a column that is carried for features and the log, and not learned from as it is."""
+    pii: Literal["hash", "drop"] | None = None
+    """Of personal data: what the prediction log has in its place, a hash or nothing."""
     description: str = ""
 
     @property

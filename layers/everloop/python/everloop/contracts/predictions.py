@@ -1,38 +1,39 @@
 """Answers to prediction requests, and the records of predictions and outcomes on their way to the lake."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
-
-from pydantic import ConfigDict
+from typing import Any, Literal
 
 from everloop.contracts.base import Contract
 
-Variant = Literal["champion", "pinned"]
-"""`pinned`: the caller asked for that very version, so its answers say nothing about the traffic's."""
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionRecord:
-    """A dataclass, since an answer to 1,000 rows makes 1,000: pydantic judges it where a message is read."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = Contract.model_config
-
-    prediction_id: str
-    predicted_at: str
-    event_time: str
-    """The row's own timestamp, or `predicted_at` where the model has none; ISO 8601, UTC."""
-    version: int | None
-    variant: Variant
-    answered_by: str
-    inputs: dict[str, Any]
-    score: float | None = None
-    label: str | None = None
+Variant = Literal["champion", "challenger", "pinned"]
+"""Whose row it is by assignment, whoever answered in the end. `pinned`: the caller asked for that very version, so its
+answers say nothing about the traffic's."""
 
 
 class PredictionsMessage(Contract):
+    """Rows of one request, column by column, each in the rows' order: 1,000 small objects would take longer to make
+    than to score."""
+
     kind: Literal["predictions"] = "predictions"
     model: str
-    records: tuple[PredictionRecord, ...]
+    predicted_at: str
+    """ISO 8601, UTC; so are `event_time`s."""
+    prediction_id: tuple[str, ...]
+    event_time: tuple[str, ...]
+    """The row's own timestamp, or `predicted_at` where the model has none."""
+    version: tuple[int | None, ...]
+    variant: tuple[Variant, ...]
+    answered_by: tuple[str, ...]
+    score: tuple[float | None, ...]
+    label: tuple[str | None, ...]
+    inputs: dict[str, tuple[Any, ...]]
+    """What the model took, by column: timestamps as epoch seconds; hashed or left out where it is personal."""
+    latency_ms: float | None = None
+    """What scoring the rows of this request took, one with the other, divided by their number."""
+    shadow: tuple[int | None, ...] = ()
+    """The version that shall score a row beside, where the log is written; empty where none does."""
+
+    def __len__(self) -> int:
+        return len(self.prediction_id)
 
 
 class OutcomeRecord(Contract):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from everloop.contracts.base import Contract
 from everloop.contracts.imports import ImportedModel
+from everloop.contracts.traffic import Traffic
 from everloop.errors import NotFoundError
 
 
@@ -35,11 +36,14 @@ class RunPointer(Contract):
 class AliasChange(Contract):
     epoch: int
     at: datetime
-    action: Literal["promote", "rollback"]
+    action: Literal["promote", "rollback", "traffic"]
+    """`traffic`: an experiment began, went a step on or ended, and the champion stayed."""
     champion: int
     previous: int | None
     reason: str
     by: str
+    traffic: Traffic | None = None
+    """What holds from this change on; a new champion has all of the traffic."""
 
 
 class Aliases(Contract):
@@ -48,6 +52,7 @@ class Aliases(Contract):
     model: str
     epoch: int = 0
     champion: int | None = None
+    traffic: Traffic | None = None
     history: tuple[AliasChange, ...] = ()
 
     @property
@@ -57,7 +62,7 @@ class Aliases(Contract):
         for change in self.history:
             if change.action == "promote":
                 line.append(change.champion)
-            else:
+            elif change.action == "rollback":
                 line.pop()
         return line[-2] if len(line) > 1 else None
 
@@ -71,7 +76,8 @@ class Aliases(Contract):
         return change.champion if change else None
 
 
-RunStatus = Literal["promoted", "registered", "refused", "failed", "reproduced", "differs"]
+RunStatus = Literal["promoted", "challenging", "registered", "refused", "failed", "reproduced", "differs"]
+"""`challenging`: registered, and on trial as a canary or a shadow."""
 
 
 class Gate(Contract):

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from everloop.contracts.base import Contract, Duration, parse_duration
 from everloop.contracts.columns import Csv
+from everloop.contracts.traffic import Canary, Shadow
 
 
 class Data(Contract):
@@ -41,7 +42,9 @@ class Training(Contract):
 
 
 class Promotion(Contract):
-    mode: Literal["automatic", "manual"] = "automatic"
+    mode: Literal["automatic", "canary", "shadow", "manual"] = "automatic"
+    canary: Canary = Canary()
+    shadow: Shadow = Shadow()
     minimum: dict[str, float] = {}
     must_beat_champion: bool = True
     worst_slice: float | None = None
@@ -63,10 +66,27 @@ class Costs(Contract):
         return self.false_positive / (self.false_positive + self.false_negative)
 
 
+Constant = float | str | tuple[str | int, ...]
+"""An answer without a model: a number, a label, or a list of items."""
+
+
+class Rule(Contract):
+    """Answers the rows that meet its condition, before any model is asked; of several rules, the first one does."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)
+    when: str
+    """A condition over the columns, histories and features of a row, in the language of features."""
+    answer: Constant
+
+
 class Serving(Contract):
     latency_slo_ms: float = Field(default=100, gt=0)
-    fallback: float | str | tuple[str | int, ...] | None = None
+    """What an answer may take; a version that scores longer than that is too slow, and the next in line answers."""
+    rules: tuple[Rule, ...] = ()
+    fallback: Constant | None = None
     costs: Costs | None = None
+    log_retention: Duration = parse_duration("365 days")
+    """How long predictions and outcomes stay in the lake."""
 
 
 class Monitoring(Contract):
