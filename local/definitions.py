@@ -4,7 +4,7 @@ from pathlib import Path
 
 from everloop.contracts.definition import Definition, load_definitions
 from everloop.errors import DefinitionError
-from everloop.features.compile import check_features
+from everloop.features.check import check_expressions
 from everloop.reading.time_formats import check_time_formats
 
 
@@ -17,7 +17,7 @@ def checked_definitions(folder: Path) -> list[Definition]:
         )
     for definition in definitions:
         try:
-            check_features(definition)
+            check_expressions(definition)
             check_time_formats(definition)
         except DefinitionError as error:
             lines = [f"{definition.name}.toml: {line}" for line in str(error).splitlines()]

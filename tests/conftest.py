@@ -1,7 +1,6 @@
 """What all tests share: never a real account, a clean everloop_models package, and AWS in memory."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from everloop.adapters import definitions
+from layers.definitions import deployed_files
 
 if TYPE_CHECKING:
     from tests.plant import Plant
@@ -97,7 +97,8 @@ def deploy_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
     def deploy(*files: Path) -> None:
         for path in files:
-            shutil.copy(path, package)
+            for name, content in deployed_files(path).items():
+                (package / name).write_bytes(content)
         definitions.known_models.cache_clear()
         definitions.load_definition.cache_clear()
 

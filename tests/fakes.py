@@ -1,7 +1,7 @@
 """In-memory stand-ins for the ports; tests/contract proves that they behave as the adapters do."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -35,6 +35,10 @@ class InMemoryObjectStore:
                 return False
             self.objects[key] = body
             return True
+
+    def put(self, key: str, body: bytes) -> None:
+        with self._lock:
+            self.objects[key] = body
 
     def replace(self, key: str, body: bytes, *, etag: str | None) -> str:
         with self._lock:
@@ -83,6 +87,9 @@ class InMemoryQueue:
 
     def send(self, body: str) -> None:
         self.messages.append(body)
+
+    def begin(self, body: str) -> Callable[[], None]:
+        return lambda: self.send(body)
 
 
 class InMemoryExecutions:

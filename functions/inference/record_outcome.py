@@ -8,7 +8,7 @@ from everloop.adapters.definitions import load_definition
 from everloop.adapters.hurried import HurriedQueue
 from everloop.adapters.observability import count
 from everloop.adapters.system_clock import SystemClock
-from everloop.inference.records import messages_of, parse_outcomes
+from everloop.inference.records import message_bodies, parse_outcomes
 from everloop.settings import RecordOutcomeSettings
 
 
@@ -21,7 +21,7 @@ def queue() -> HurriedQueue:
 def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
     definition = load_definition(path_parameter(event, "model"))
     message = parse_outcomes(json_body(event), definition, now=SystemClock().now())
-    for body in messages_of(message):
+    for body in message_bodies(message.model_dump(mode="json")):
         queue().send(body)
     count("Outcomes", len(message.records), model=definition.name)
     return respond({"model": definition.name, "recorded": len(message.records)}, status=202)

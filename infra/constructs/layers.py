@@ -1,7 +1,5 @@
 """The Lambda layers of one stack: the package, the definitions, and third-party packages."""
 
-import hashlib
-import shutil
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from constructs import Construct
 
 from infra.config import BUILD, REPOSITORY, Config
 from layers.build import PACKAGE, build, build_package
+from layers.definitions import build_definitions
 
 RUNTIME = Runtime.PYTHON_3_13
 BYTECODE = ["**/__pycache__", "**/*.pyc"]
@@ -45,7 +44,7 @@ class Layers(Construct):
 
     @cached_property
     def _definitions(self) -> LayerVersion:
-        return self._layer("Definitions", stage_definitions(self._config.models_dir))
+        return self._layer("Definitions", build_definitions(self._config.models_dir))
 
     def _dependencies(self, name: str) -> LayerVersion:
         bundled = self._config.dependencies == "bundled"
@@ -60,18 +59,3 @@ class Layers(Construct):
             compatible_architectures=[self._config.lambda_architecture],
             removal_policy=self._config.removal_policy,
         )
-
-
-def stage_definitions(models_dir: Path) -> Path:
-    """Lay the TOML files out as the package `everloop_models`, in a folder named after their content."""
-    sources = sorted(models_dir.glob("*.toml"))
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    layer = BUILD / "layers" / f"definitions-{digest.hexdigest()[:16]}"
-    package = layer / "python" / "everloop_models"
-    package.mkdir(parents=True, exist_ok=True)
-    (package / "__init__.py").write_text('"""The model definitions of this deployment."""\n')
-    for source in sources:
-        shutil.copyfile(source, package / source.name)
-    return layer

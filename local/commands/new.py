@@ -53,9 +53,9 @@ def new(
 
 
 def _check(toml: str, source: str) -> None:
-    from everloop.features.compile import check_features
+    from everloop.features.check import check_expressions
 
-    check_features(parse_definition(toml, source=source))
+    check_expressions(parse_definition(toml, source=source))
 
 
 def _show(drafted: "Draft", path: Path, file: Path) -> None:

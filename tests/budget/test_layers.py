@@ -9,8 +9,8 @@ import pytest
 from uv import find_uv_bin
 
 from infra.config import REPOSITORY
-from infra.constructs.layers import stage_definitions
 from layers.build import LAYERS, PLATFORMS, build, build_package, export, find_python, requirements, size_bytes
+from layers.definitions import build_definitions
 from tests.infra.templates import MODELS_DIR, synthesize
 
 LIMIT_BYTES = 262_144_000
@@ -110,7 +110,7 @@ def test_every_handler_imports_with_nothing_but_its_layers(handler: Path, lambda
         f"import {handler.stem}; assert callable({handler.stem}.lambda_handler)",
         handler.parent,
         build_package() / "python",
-        stage_definitions(REPOSITORY / MODELS_DIR) / "python",
+        build_definitions(REPOSITORY / MODELS_DIR) / "python",
         build(third_party_layer(handler.stem), "x86_64") / "python",
         lambda_runtime,
     )

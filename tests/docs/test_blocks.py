@@ -10,7 +10,7 @@ import pytest
 from everloop.contracts.definition import Definition, load_definitions, parse_definition
 from everloop.contracts.rows import parse_rows
 from everloop.errors import InvalidRowsError
-from everloop.features.compile import check_features
+from everloop.features.check import check_expressions
 from everloop.inference.records import parse_outcomes
 from everloop.inference.rows import to_columns
 from tests.docs.markdown import REPOSITORY, SHELLS, Snippet, blocks, commands, whole_definitions
@@ -41,7 +41,7 @@ def test_a_toml_block_is_toml(block: Snippet) -> None:
 
 @pytest.mark.parametrize("name", whole_definitions())
 def test_a_definition_on_a_page_is_valid(name: str) -> None:
-    check_features(definition_on_a_page(name))
+    check_expressions(definition_on_a_page(name))
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)

@@ -4,7 +4,7 @@ import re
 
 from everloop.contracts.definition import parse_definition
 from everloop.contracts.forecast import MAXIMUM_SEASONS, Forecast
-from everloop.features.compile import check_features
+from everloop.features.check import check_expressions
 from tests.docs.markdown import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "definition.md").read_text("utf-8")
@@ -25,5 +25,5 @@ def test_the_keys_are_those_there_are() -> None:
 def test_the_example_gives_the_histories_that_are_named() -> None:
     [example] = re.findall(r"^```toml\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
     definition = parse_definition(HEAD + example, source="hires.toml")
-    check_features(definition)
+    check_expressions(definition)
     assert set(re.findall(r"`((?:lag|mean)_\d+\w)`", SECTION)) == definition.histories.keys()

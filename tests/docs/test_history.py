@@ -8,7 +8,7 @@ from everloop.contracts.base import parse_duration
 from everloop.contracts.definition import Definition, parse_definition
 from everloop.contracts.history import AGGREGATES, History, HistoryFeature
 from everloop.errors import DefinitionError
-from everloop.features.compile import check_features
+from everloop.features.check import check_expressions
 from everloop.features.history.aggregates import TABLE
 from everloop.features.history.compile import compile_history
 from tests.docs.markdown import REPOSITORY, Snippet, blocks
@@ -41,7 +41,7 @@ def define(text: str, columns: dict[str, str], target: str) -> Definition:
     declared = "\n".join(f'{name} = "{kind}"' for name, kind in columns.items())
     definition = parse_definition(f"{PUMP.format(target=target, columns=declared)}\n{text}", source="pump.toml")
     compile_history(definition)
-    check_features(definition)
+    check_expressions(definition)
     return definition
 
 

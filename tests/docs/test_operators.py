@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from everloop.contracts.definition import Definition
-from everloop.features.compile import check_features
+from everloop.features.check import check_expressions
 from everloop.features.operators import OPERATORS
 
 PAGE = Path(__file__).parents[2] / "docs" / "definition.md"
@@ -32,7 +32,7 @@ def test_the_table_lists_each_operator_once():
 
 @pytest.mark.parametrize("sql", column(1))
 def test_what_may_also_be_written_so_compiles(sql):
-    check_features(
+    check_expressions(
         Definition.model_validate(
             {
                 "name": "example",

@@ -1,13 +1,16 @@
 """Ids are UUIDs of version 7."""
 
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from itertools import pairwise
+from operator import and_, or_
 from uuid import RFC_4122, UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop import __version__
-from everloop.ids import code_version, new_id
+from everloop.ids import code_version, new_id, new_ids
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, 589_000, UTC)
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC))
@@ -41,6 +44,24 @@ def test_no_random_bit_is_lost(first: int, second: int) -> None:
 
 def test_ids_of_one_moment_differ() -> None:
     assert len({new_id(NOW) for _ in range(10_000)}) == 10_000
+
+
+@given(moment=MOMENTS, count=st.integers(0, 50))
+def test_many_ids_at_once_have_the_layout_of_one_and_increase(moment: datetime, count: int) -> None:
+    ids = new_ids(moment, count)
+    assert len(ids) == count
+    assert all(first < second for first, second in pairwise(ids))
+    for each in ids:
+        identifier = UUID(each)
+        assert (str(identifier), identifier.version, identifier.variant) == (each, 7, RFC_4122)
+        assert identifier.int >> 80 == int(moment.timestamp() * 1000)
+
+
+def test_every_random_bit_of_many_ids_varies() -> None:
+    numbers = [UUID(each).int for each in new_ids(NOW, 1_000)]
+    always_one, ever_one = reduce(and_, numbers), reduce(or_, numbers)
+    fixed = 0xFFFF_FFFF_FFFF << 80 | 0xF << 76 | 0b11 << 62
+    assert always_one ^ ever_one == (1 << 128) - 1 - fixed
 
 
 def test_the_version_of_the_code_is_the_release_and_a_digest() -> None:

@@ -13,7 +13,7 @@ from everloop.contracts.definition import Definition, parse_definition
 from everloop.drafting.draft import draft
 from everloop.drafting.drafted import Draft, Role
 from everloop.drafting.render import render
-from everloop.features.compile import check_features
+from everloop.features.check import check_expressions
 
 NAME = "drafted"
 
@@ -43,7 +43,7 @@ def written(path: Path, target: str, **options: Any) -> Written:
     drafted = draft(NAME, path, target, **options)
     toml = render(drafted)
     definition = parse_definition(toml, source=f"{NAME}.toml")
-    check_features(definition)
+    check_expressions(definition)
     return Written(drafted, toml, definition)
 
 

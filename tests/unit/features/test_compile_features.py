@@ -9,7 +9,8 @@ import pytest
 
 from everloop.contracts.definition import Definition
 from everloop.errors import DefinitionError
-from everloop.features.compile import check_features, compile_features
+from everloop.features.check import check_expressions
+from everloop.features.compile import compile_features
 from everloop.features.execute import read_model_inputs, read_raw_columns
 from everloop.features.graph import output_of
 from everloop.features.operators import OPERATORS, WITHOUT_ONNX
@@ -259,7 +260,7 @@ def test_a_constant_that_is_almost_one_is_not_taken_for_one(engines, sql):
 )
 def test_what_onnx_has_no_operator_for_is_refused_for_that_reason(definition, name, sql):
     with pytest.raises(DefinitionError) as error:
-        check_features(definition({"feature": sql}))
+        check_expressions(definition({"feature": sql}))
     said = f"{name!r} cannot be compiled for serving, because ONNX has no operator for it; near: {WITHOUT_ONNX[name]}"
     assert said in str(error.value)
 
@@ -335,20 +336,20 @@ def test_each_operator_of_the_table_has_a_name_of_its_own():
 )
 def test_what_is_not_in_the_table_is_refused_with_the_nearest_that_works(definition, sql, says):
     with pytest.raises(DefinitionError) as error:
-        check_features(definition({"feature": sql}))
+        check_expressions(definition({"feature": sql}))
     assert str(error.value).startswith("features.feature: ")
     assert says in str(error.value)
 
 
 def test_every_wrong_feature_is_named_in_one_error(definition):
     with pytest.raises(DefinitionError) as error:
-        check_features(definition({"one": "aa", "two": "bb", "three": "one + 1", "four": "a"}))
+        check_expressions(definition({"one": "aa", "two": "bb", "three": "one + 1", "four": "a"}))
     assert [line.split(":")[0] for line in str(error.value).splitlines()] == ["features.one", "features.two"]
 
 
 def test_a_circle_of_features_is_shown(definition):
     with pytest.raises(DefinitionError, match="features go in a circle: x -> y -> z -> x"):
-        check_features(definition({"x": "y + 1", "y": "z", "z": "abs(x)"}))
+        check_expressions(definition({"x": "y + 1", "y": "z", "z": "abs(x)"}))
 
 
 def test_features_use_one_another_in_any_order(engines):
@@ -360,7 +361,7 @@ def test_features_use_one_another_in_any_order(engines):
 def test_features_that_double_one_another_stop_at_a_size(definition):
     chain = {"f0": "a"} | {f"f{i}": f"f{i - 1} + f{i - 1}" for i in range(1, 12)}
     with pytest.raises(DefinitionError, match="more than 500 operations"):
-        check_features(definition(chain))
+        check_expressions(definition(chain))
 
 
 def test_a_long_sum_runs_in_both_engines(engines):

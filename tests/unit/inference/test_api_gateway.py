@@ -2,15 +2,19 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from everloop.adapters.api_gateway import MAXIMUM_BODY_BYTES, api_handler, json_body, respond
+from everloop.adapters.api_gateway import MAXIMUM_BODY_BYTES, _read_slowly, api_handler, json_body, respond
 from everloop.errors import (
     ConflictingRequestError,
     IntegrityError,
     InvalidRowsError,
+    MalformedBodyError,
     ModelUnavailableError,
     NotFoundError,
     StorageError,
@@ -83,6 +87,61 @@ def test_a_body_that_is_no_json_is_a_400_that_says_why(body: str | None, told: s
 @pytest.mark.parametrize("body", ["[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
 def test_a_body_nested_as_deep_as_only_newer_pythons_read_is_refused_all_the_same(body: str) -> None:
     assert send(body)[0] in (400, 422)
+
+
+SPACES = st.text(" \t\n\r", max_size=2)
+TEXTS = st.text(st.sampled_from([*'a:"\\\\{},0é\U0001f600', "\n"]), max_size=3)
+SPELLED = st.builds(lambda text, ascii: json.dumps(text, ensure_ascii=ascii), TEXTS, st.booleans())
+NUMBERS = st.sampled_from(["0", "-0", "-0.0", "1e5", "0.1", "123456789.1234567891234", "2e-324", "1e400", str(2**70)])
+SCALARS = st.one_of(SPELLED, NUMBERS, st.sampled_from(["true", "false", "null", "NaN", "-Infinity", r'"\ud800"']))
+
+
+def _spelled_array(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(values, max_size=3).map(lambda each: f"[{','.join(each)}]")
+
+
+def _spelled_object(keys: st.SearchStrategy[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pairs = st.tuples(SPACES, keys, SPACES, st.just(":"), SPACES, values).map("".join)
+    return st.lists(pairs, max_size=4).map(lambda each: f"{{{','.join(each)}}}")
+
+
+OBJECTS = _spelled_object(SPELLED, SCALARS)
+BODIES = st.one_of(
+    _spelled_object(SPELLED, st.one_of(SCALARS, _spelled_array(st.one_of(OBJECTS, SCALARS)))),
+    st.recursive(SCALARS, lambda inner: st.one_of(_spelled_array(inner), _spelled_object(SPELLED, inner))),
+)
+
+
+def _told(read: Callable[[], Any]) -> str:
+    """What was read, told so that 1, 1.0 and true are not the same; or why nothing was."""
+    try:
+        return repr(read())
+    except MalformedBodyError as error:
+        return str(error)
+
+
+@settings(max_examples=1_000)
+@given(body=BODIES, cut=st.integers(0, 40))
+def test_the_fast_reader_says_what_the_slow_one_does(body: str, cut: int) -> None:
+    for text in (body, body[: -cut or None]):
+        if text.strip():
+            assert _told(lambda text=text: json_body({"body": text})) == _told(lambda text=text: _read_slowly(text))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a":1,"a" :2,"b":":"}',
+        '{"a":":","b":1,"b" :1}',
+        '{"a":"\\":","b"\n:1,"b":1}',
+        '{"a:":1,"a:":1}',
+        '{"a":1,"\\u0061":1,"b":"x:"}',
+        '{"rows":[{"a":1,"a":2}]}',
+        '{"rows":[{"a":{"b":1,"b":2}}]}',
+    ],
+)
+def test_a_key_given_twice_is_found_however_colons_lie(body: str) -> None:
+    assert "is given twice" in send(body)[1]["detail"]
 
 
 @pytest.mark.parametrize("body", ["!!!!", "YQ", "é", "////"])

@@ -23,7 +23,13 @@ EverloopError
 │   ├── UnusableModelError        an imported file is no model that can answer for this definition
 │   └── UnusableReferenceError    the predictions that came with it cannot be read
 └── ModelUnavailableError         a version cannot answer; the next one in line does
-    └── IntegrityError            its bytes do not match its manifest: never loaded
+    ├── ModelMissingError         the registry has no such version, or not its model
+    ├── IntegrityError            its bytes do not match its manifest: never loaded
+    ├── ModelLoadError            the bytes are intact, and no model that can be run here
+    ├── WrongSchemaError          it takes or answers something else than the definition says
+    ├── ModelTooSlowError         it did not answer within the latency that the definition allows
+    ├── NotFiniteError            it answered NaN or infinity
+    └── VersionRestsError         it failed repeatedly and is left alone for a while
 """
 
 from collections.abc import Sequence
@@ -144,5 +150,29 @@ class ModelUnavailableError(EverloopError):
     pass
 
 
+class ModelMissingError(ModelUnavailableError):
+    pass
+
+
 class IntegrityError(ModelUnavailableError):
+    pass
+
+
+class ModelLoadError(ModelUnavailableError):
+    pass
+
+
+class WrongSchemaError(ModelUnavailableError):
+    pass
+
+
+class ModelTooSlowError(ModelUnavailableError):
+    pass
+
+
+class NotFiniteError(ModelUnavailableError):
+    pass
+
+
+class VersionRestsError(ModelUnavailableError):
     pass

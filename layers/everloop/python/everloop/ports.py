@@ -1,6 +1,6 @@
 """What the domain needs from the world, as Protocols; one contract test proves both adapters and fakes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +15,13 @@ class StoredObject(NamedTuple):
 class ObjectReader(Protocol):
     def get(self, key: str) -> StoredObject:
         """Raises ObjectNotFoundError."""
+
+
+class NoteBoard(ObjectReader, Protocol):
+    """Where workers leave word for one another: the last one to write is right, and what is lost is told again."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write, whatever is there; raises StorageError."""
 
 
 class ObjectStore(ObjectReader, Protocol):
@@ -55,6 +62,12 @@ class EventBus(Protocol):
 class MessageQueue(Protocol):
     def send(self, body: str) -> None:
         """Hand over one message of at most 1 MiB; raises StorageError when it could not be stored."""
+
+    def begin(self, body: str) -> Callable[[], None]:
+        """Begin to send; what is returned waits until the message is stored, and raises StorageError if it is not.
+
+        One message is on its way at a time.
+        """
 
 
 class Executions(Protocol):

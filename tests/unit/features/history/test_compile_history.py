@@ -7,7 +7,8 @@ import pytest
 from everloop.contracts.definition import Definition, parse_definition
 from everloop.contracts.history import AGGREGATES
 from everloop.errors import DefinitionError
-from everloop.features.compile import check_features, compile_features
+from everloop.features.check import check_expressions
+from everloop.features.compile import compile_features
 from everloop.features.history.compile import compile_history
 
 PUMP = """
@@ -185,7 +186,7 @@ def test_a_window_has_at_least_sixty_steps(window: str, step_s: int) -> None:
 
 def test_features_may_use_history() -> None:
     pump = read("[features]\nburst = 'h_1d / h_30d'\n[history]\nh = { value = 'count()', over = ['1 day', '30 days'] }")
-    check_features(pump)
+    check_expressions(pump)
     assert list(compile_features(pump).expressions)[-3:] == ["h_1d", "h_30d", "burst"]
     assert list(pump.served_columns)[-2:] == ["h_1d", "h_30d"]
     assert "h_1d" not in pump.inputs, "no request carries it"
@@ -195,4 +196,4 @@ def test_features_may_use_history() -> None:
 def test_the_names_of_the_models_own_inputs_are_refused(name: str) -> None:
     pump = read(f"[history]\n{name} = {{ {GOOD} }}")
     with pytest.raises(DefinitionError, match=f"^history.{name}: .*the model's own input"):
-        check_features(pump)
+        check_expressions(pump)

@@ -21,3 +21,9 @@ def load_definition(name: str) -> Definition:
     if name not in known_models():
         raise NotFoundError(f"no model is called {name!r}; deployed models: {', '.join(known_models()) or 'none'}")
     return parse_definition(files(PACKAGE).joinpath(f"{name}.toml").read_text("utf-8"), source=f"{name}.toml")
+
+
+def load_rules(name: str) -> bytes | None:
+    """The graph that was compiled of the model's rules; None where it has none."""
+    graph = files(PACKAGE).joinpath(f"{name}.rules.onnx")
+    return graph.read_bytes() if graph.is_file() else None

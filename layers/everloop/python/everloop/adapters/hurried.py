@@ -8,7 +8,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -70,29 +70,31 @@ class _Client:
 
     def call(self, target: str, request: Mapping[str, Any]) -> Any:
         """One operation of a service that speaks JSON."""
-        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": target}
-        answer = self.send("POST", "/", headers, json.dumps(request).encode())
-        if answer.status != _OK:
-            raise StorageError(f"{target}: status {answer.status}: {_told(answer)}")
+        headers, body = _json_call(target, request)
+        return _json_answer(target, self.send("POST", "/", headers, body))
+
+    def begin_call(self, target: str, request: Mapping[str, Any]) -> Callable[[], Any]:
+        """Like `call`, whose answer is waited for by what is returned. One call is under way at a time."""
+        headers, body = _json_call(target, request)
         try:
-            return json.loads(answer.body)
-        except ValueError as error:
-            raise StorageError(f"{target}: expected JSON, got {_told(answer)!r}") from error
+            signed = self._signed("POST", self._root + "/", headers, body)
+            self._connected().request("POST", self._root + "/", body, signed)
+        except (OSError, HTTPException, KeyError, ValueError):
+            self._close()
+            return lambda: self.call(target, request)
+
+        def finish() -> Any:
+            try:
+                answer = self._read()
+            except (OSError, HTTPException):  # such as a kept connection that was closed while the worker was frozen
+                self._close()
+                return self.call(target, request)
+            return self.call(target, request) if _is_busy(answer) else _json_answer(target, answer)
+
+        return finish
 
     def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> _Answer:
-        moment = self._clock.now()
-        if self._credentials is None or not self._credentials.hold_at(moment):
-            self._credentials = find_credentials()
-        signed = sign(
-            method,
-            path,
-            {**headers, "host": self._endpoint.netloc},
-            body,
-            service=self._service,
-            region=self._region,
-            credentials=self._credentials,
-            moment=moment,
-        )
+        signed = self._signed(method, path, headers, body)
         is_kept = self._connection is not None
         try:
             return self._exchange(method, path, body, signed)
@@ -103,10 +105,27 @@ class _Client:
                 raise
         return self._exchange(method, path, body, signed)
 
+    def _signed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        moment = self._clock.now()
+        if self._credentials is None or not self._credentials.hold_at(moment):
+            self._credentials = find_credentials()
+        return sign(
+            method,
+            path,
+            {**headers, "host": self._endpoint.netloc},
+            body,
+            service=self._service,
+            region=self._region,
+            credentials=self._credentials,
+            moment=moment,
+        )
+
     def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> _Answer:
-        connection = self._connected()
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
+        self._connected().request(method, path, body, headers)
+        return self._read()
+
+    def _read(self) -> _Answer:
+        answer = self._connected().getresponse()
         return _Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
     def _connected(self) -> HTTPConnection:
@@ -122,8 +141,22 @@ class _Client:
         self._connection = None
 
 
+def _json_call(target: str, request: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": target}
+    return headers, json.dumps(request).encode()
+
+
+def _json_answer(target: str, answer: _Answer) -> Any:
+    if answer.status != _OK:
+        raise StorageError(f"{target}: status {answer.status}: {_told(answer)}")
+    try:
+        return json.loads(answer.body)
+    except ValueError as error:
+        raise StorageError(f"{target}: expected JSON, got {_told(answer)!r}") from error
+
+
 class HurriedObjects:
-    """ObjectReader on one S3 bucket."""
+    """NoteBoard on one S3 bucket."""
 
     def __init__(self, bucket: str, clock: Clock) -> None:
         self._bucket = bucket
@@ -133,10 +166,17 @@ class HurriedObjects:
         answer = self._client.send("GET", f"/{quote(key, safe='/-_.~')}")
         if answer.status == _OK:
             return StoredObject(answer.body, answer.headers.get("etag", ""))
-        where = f"s3://{self._bucket}/{key}"
         if answer.status == _NOT_FOUND:
-            raise ObjectNotFoundError(f"{where} does not exist")
-        raise StorageError(f"{where}: status {answer.status}: {_told(answer)}")
+            raise ObjectNotFoundError(f"s3://{self._bucket}/{key} does not exist")
+        raise self._refused(key, answer)
+
+    def put(self, key: str, body: bytes) -> None:
+        answer = self._client.send("PUT", f"/{quote(key, safe='/-_.~')}", body=body)
+        if answer.status != _OK:
+            raise self._refused(key, answer)
+
+    def _refused(self, key: str, answer: _Answer) -> StorageError:
+        return StorageError(f"s3://{self._bucket}/{key}: status {answer.status}: {_told(answer)}")
 
 
 class HurriedQueue:
@@ -147,10 +187,18 @@ class HurriedQueue:
         self._client = _Client("sqs", clock, pauses_s=(*_ATTEMPT_PAUSES_S, 0.2))
 
     def send(self, body: str) -> None:
-        try:
-            self._client.call("AmazonSQS.SendMessage", {"QueueUrl": self._url, "MessageBody": body})
-        except StorageError as error:
-            raise StorageError(f"the message was not queued: {error}") from error
+        self.begin(body)()
+
+    def begin(self, body: str) -> Callable[[], None]:
+        answered = self._client.begin_call("AmazonSQS.SendMessage", {"QueueUrl": self._url, "MessageBody": body})
+
+        def stored() -> None:
+            try:
+                answered()
+            except StorageError as error:
+                raise StorageError(f"the message was not queued: {error}") from error
+
+        return stored
 
 
 class HurriedItems:

@@ -26,7 +26,7 @@ class Contract(BaseModel):
     def _name_unknown_keys(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        known = list(cls.model_fields)
+        known = [field.alias or name for name, field in cls.model_fields.items()]
         for key in value:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1)

@@ -135,6 +135,18 @@ class Definition(Contract):
         }
 
     @property
+    def unlogged_inputs(self) -> tuple[str, ...]:
+        """Columns that a model may read and whose values the log does not hold: nothing can be scored again from it.
+
+        A column that a feature's text mentions may be read by it.
+        """
+        personal = [name for name, column in self.inputs.items() if column.pii]
+        if self.recommendation:
+            return tuple(personal)
+        texts = self.features.values()
+        return tuple(name for name in personal if name in self.model_columns or any(name in text for text in texts))
+
+    @property
     def holdout(self) -> Holdout:
         return self.training.holdout or Holdout(by="time" if self.data.timestamp else "random")
 

@@ -27,8 +27,8 @@ class PredictionsMessage(Contract):
     label: tuple[str | None, ...]
     inputs: dict[str, tuple[Any, ...]]
     """What the model took, by column: timestamps as epoch seconds; hashed or left out where it is personal."""
-    latency_ms: float | None = None
-    """What scoring the rows of this request took, one with the other, divided by their number."""
+    latency_ms: tuple[float | None, ...]
+    """What scoring took, divided by the rows that were scored with it; None where no model answered."""
     shadow: tuple[int | None, ...] = ()
     """The version that shall score a row beside, where the log is written; empty where none does."""
 

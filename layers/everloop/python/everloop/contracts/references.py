@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from everloop.contracts.base import format_duration
 from everloop.contracts.columns import ColumnType, may_be_declared
 from everloop.contracts.recommendation import ITEMS
+from everloop.contracts.sections import Constant
 from everloop.contracts.tasks import ALGORITHMS, METRICS, Task
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def check_references(definition: "Definition") -> None:
     _check_history(definition, folded)
     _check_target(definition)
     _check_metrics(definition)
+    _check_serving(definition)
+    _check_personal_data(definition)
     _check_monotone(definition)
     if definition.training.holdout and definition.training.holdout.by == "time" and not data.timestamp:
         raise ValueError("training.holdout.by = 'time' needs data.timestamp")
@@ -170,17 +173,63 @@ def _check_metrics(definition: "Definition") -> None:
                 f"algorithm {algorithm!r} cannot keep what columns.{declared}.monotone declares; expected of"
                 f" {', '.join(definition.learners)}"
             )
-    if definition.serving.costs and definition.task is not Task.BINARY:
+
+
+def _check_serving(definition: "Definition") -> None:
+    serving = definition.serving
+    if serving.costs and definition.task is not Task.BINARY:
         raise ValueError(f"serving.costs: of false positives and negatives, which a {definition.task} has not")
-    fallback = definition.serving.fallback
-    expected = {Task.MULTICLASS: str, Task.RECOMMENDATION: tuple}.get(definition.task, int | float)
-    if fallback is not None and not isinstance(fallback, expected):
+    if serving.fallback is not None:
+        _check_answer(definition, "serving.fallback", serving.fallback)
+    names: set[str] = set()
+    for place, rule in enumerate(serving.rules):
+        where = f"serving.rules[{place}] ({rule.name})"
+        if rule.name in names:
+            raise ValueError(
+                f"{where}: an earlier rule has this name, by which answers tell them apart; choose another"
+            )
+        names.add(rule.name)
+        _check_answer(definition, f"{where}: answer", rule.answer)
+    if serving.log_retention < definition.monitoring.window:
         raise ValueError(
-            f"serving.fallback {fallback!r}: a label for multiclass tasks, a list of items for recommendations, a"
-            " number for the others"
+            f"serving.log_retention: expected at least the {format_duration(definition.monitoring.window)} of"
+            f" monitoring.window, got {format_duration(serving.log_retention)}"
         )
-    if definition.task is Task.BINARY and isinstance(fallback, int | float) and not 0 <= fallback <= 1:
-        raise ValueError(f"serving.fallback {fallback!r}: expected a probability from 0 to 1")
+
+
+def _check_answer(definition: "Definition", where: str, answer: Constant) -> None:
+    """Of what answers without a model."""
+    expected = {Task.MULTICLASS: str, Task.RECOMMENDATION: tuple}.get(definition.task, int | float)
+    if not isinstance(answer, expected):
+        raise ValueError(
+            f"{where} {answer!r}: a label for multiclass tasks, a list of items for recommendations, a number for the"
+            " others"
+        )
+    if definition.task is Task.BINARY and isinstance(answer, int | float) and not 0 <= answer <= 1:
+        raise ValueError(f"{where} {answer!r}: expected a probability from 0 to 1")
+    allowed = definition.columns[definition.data.target].allowed
+    given = answer if isinstance(answer, tuple) else (answer,)
+    strange = [each for each in given if isinstance(each, str) and allowed is not None and each not in allowed]
+    if strange:
+        raise ValueError(
+            f"{where} {answer!r}: columns.{definition.data.target}.allowed does not list {strange[0]!r}; expected one of"
+            f" {', '.join(allowed or ())}"
+        )
+
+
+def _check_personal_data(definition: "Definition") -> None:
+    data = definition.data
+    for role, column in (("target", data.target), ("timestamp", data.timestamp)):
+        if column is not None and definition.columns[column].pii:
+            raise ValueError(
+                f"columns.{column}.pii: the {role} cannot be kept out of the log, which tells what was answered, when,"
+                " and what came; declare it for other columns"
+            )
+    if definition.promotion.mode == "shadow" and definition.unlogged_inputs:
+        raise ValueError(
+            f"promotion.mode: a shadow is scored with what the log holds, and of {definition.unlogged_inputs[0]!r} it"
+            " has no value (pii); expected 'automatic', 'canary' or 'manual'"
+        )
 
 
 def _check_monotone(definition: "Definition") -> None:

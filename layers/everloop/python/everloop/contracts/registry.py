@@ -68,12 +68,31 @@ class Aliases(Contract):
 
     def change_at(self, moment: datetime) -> AliasChange | None:
         """The change that made whoever was champion at the moment; None before the first."""
-        made = [change for change in self.history if change.at <= moment]
+        made = [change for change in self.history if change.at <= moment and change.action != "traffic"]
+        return made[-1] if made else None
+
+    def traffic_at(self, moment: datetime) -> Traffic | None:
+        made = [change.traffic for change in self.history if change.at <= moment]
         return made[-1] if made else None
 
     def champion_at(self, moment: datetime) -> int | None:
         change = self.change_at(moment)
         return change.champion if change else None
+
+
+class Rest(Contract):
+    """A version that failed repeatedly is not asked again before `until`."""
+
+    until: datetime
+    pause_s: float
+    """The next one is twice as long, if the version fails again at once."""
+    reason: str
+
+
+class Breaker(Contract):
+    """Which versions of a model rest, as the workers tell one another; a hint that may be lost or late."""
+
+    resting: dict[int, Rest] = {}
 
 
 RunStatus = Literal["promoted", "challenging", "registered", "refused", "failed", "reproduced", "differs"]

@@ -16,7 +16,6 @@ from everloop.contracts.definition import Definition
 from everloop.errors import DefinitionError
 from everloop.features.expression import Column, Node, columns_of
 from everloop.features.graph import Graph, output_of
-from everloop.features.history.compile import compile_history
 from everloop.features.parse import parse
 from everloop.features.signature import Kind
 
@@ -81,7 +80,7 @@ class CompiledFeatures:
 
 def compile_features(definition: Definition) -> CompiledFeatures:
     """Raises DefinitionError with one line for each feature that is wrong."""
-    compiler = _Compiler(definition)
+    compiler = FeatureCompiler(definition)
     for feature in definition.features:
         compiler.feature(feature)
     if compiler.problems:
@@ -99,13 +98,7 @@ def compile_features(definition: Definition) -> CompiledFeatures:
     return CompiledFeatures(raw_columns, expressions)
 
 
-def check_features(definition: Definition) -> None:
-    """Raises DefinitionError with one line for each history that is wrong, or for each feature."""
-    compile_history(definition)
-    compile_features(definition)
-
-
-class _Compiler:
+class FeatureCompiler:
     """Compiles each feature once, those it uses first."""
 
     def __init__(self, definition: Definition) -> None:
@@ -121,7 +114,7 @@ class _Compiler:
         self._open.append(name)
         try:
             self.done[name] = self._parse(name)
-        except _BrokenFeatureError:
+        except BrokenFeatureError:
             self._broken.add(name)
         except ValueError as error:
             self._broken.add(name)
@@ -130,14 +123,15 @@ class _Compiler:
             self._open.pop()
 
     def _parse(self, name: str) -> Node:
-        node = parse(self._definition.features[name], self._look_up)
+        node = parse(self._definition.features[name], self.look_up)
         if node.constant:
             raise ValueError("reads no column, so it would be the same in every row")
         if node.kind is Kind.TIMESTAMP:
             raise ValueError("is a timestamp, which no model learns from; take a part of it, or epoch(…)")
         return node
 
-    def _look_up(self, name: str) -> Node:
+    def look_up(self, name: str) -> Node:
+        """A column of a request, a history or a feature; raises LookupError, or BrokenFeatureError."""
         inputs = self._definition.served_columns
         if name in inputs:
             return Column(name, inputs[name].type)
@@ -147,7 +141,7 @@ class _Compiler:
         if name in self._definition.features:
             self.feature(name)
             if name in self._broken:
-                raise _BrokenFeatureError
+                raise BrokenFeatureError
             return self.done[name]
         if name in self._definition.columns:
             raise LookupError(f"column {name!r} is the target or a row id, which no prediction request carries")
@@ -157,5 +151,5 @@ class _Compiler:
         raise LookupError(f"unknown column {name!r}; {hint}")
 
 
-class _BrokenFeatureError(Exception):
+class BrokenFeatureError(Exception):
     """Its own problem is reported where it is."""

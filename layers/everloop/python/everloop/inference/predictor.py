@@ -1,9 +1,9 @@
-"""Answer with the champion, else with the version before it, else with the declared constant."""
+"""Answer each row by a rule, the version it is assigned to, the versions behind it, or the declared constant."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,144 +13,206 @@ from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import Variant
 from everloop.contracts.registry import Aliases
+from everloop.contracts.sections import Constant
 from everloop.contracts.tasks import Task
-from everloop.errors import EverloopError, ModelUnavailableError, NotFoundError, StorageError
+from everloop.errors import EverloopError, ModelUnavailableError, NotFiniteError, StorageError, VersionRestsError
+from everloop.inference.answer import Answer, Part, RecommendedItem
+from everloop.inference.assignment import assigned
 from everloop.inference.history import HistoryLookup
 from everloop.inference.rows import to_columns
-from everloop.ports import Clock
+from everloop.inference.rules import Rules
+from everloop.inference.versions import Versions
+from everloop.inference.watchdog import Watchdog
 from everloop.scorer import Recommended, Scorer
-from everloop.stores.registry import VersionReader
 
-MODEL_FILE = "model.onnx"
-_KEPT_SCORERS = 4
-"""Loaded versions a worker keeps: champion and predecessor of two models, or one with pinned ones."""
-
-
-class RecommendedItem(NamedTuple):
-    item: str | int
-    score: float | None
-    """None for one of the declared fallback."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    version: int | None
-    answered_by: str
-    variant: Variant
-    scores: npt.NDArray[np.float64] | None
-    """None when a text constant answers, and of a recommendation."""
-    labels: Sequence[Any]
-    """Of each row: its class, its list of recommendations, or None for a value."""
-    inputs: Columns
-    failures: tuple[EverloopError, ...] = ()
-    """Why the versions before the one that answered did not, or why it answered without history."""
-    history_misses: int = 0
-    """Entities named by rows of which no history is kept."""
+_ROWS_WITHIN_SLO = 100
+"""As many rows have `latency_slo_ms` together, more of them proportionally longer."""
+_MS = 1_000
 
 
 class Predictor:
-    """Warm state of one worker: loaded versions, and aliases not older than `aliases_max_age`."""
-
     def __init__(
-        self, registry: VersionReader, history: HistoryLookup, clock: Clock, aliases_max_age: timedelta
+        self, versions: Versions, history: HistoryLookup, rules_of: Callable[[Definition], Rules | None]
     ) -> None:
-        self._registry = registry
+        self._versions = versions
         self._history = history
-        self._clock = clock
-        self._max_age = aliases_max_age
-        self._aliases: dict[str, tuple[datetime, Aliases]] = {}
-        self._scorers: dict[tuple[str, int], Scorer] = {}
+        self._rules_of = rules_of
+        self._watchdog = Watchdog()
 
     def predict(
-        self, definition: Definition, rows: Sequence[dict[str, Any]], *, pinned_version: int | None = None
+        self,
+        definition: Definition,
+        rows: Sequence[dict[str, Any]],
+        prediction_ids: Sequence[str],
+        *,
+        pinned_version: int | None = None,
     ) -> Answer:
-        """Raises InvalidRowsError; ModelUnavailableError only when no version and no constant can answer.
+        """Raises InvalidRowsError; ModelUnavailableError only when no rule, no version and no constant can answer.
 
         A pinned version is asked alone: its failure is the caller's to see.
         """
         columns = to_columns(rows, definition)
         history = self._history.look_up(definition, columns)
-        answer = self._answer(definition, columns | history.columns, len(rows), pinned_version)
-        return replace(answer, failures=(*history.failures, *answer.failures), history_misses=history.misses)
-
-    def _answer(self, definition: Definition, columns: Columns, count: int, pinned_version: int | None) -> Answer:
+        columns |= history.columns
+        answer = Answer.empty(len(rows))
+        answer.inputs = columns
+        answer.history_misses = history.misses
+        answer.failures += history.failures
+        everyone = range(len(rows))
         if pinned_version is not None:
-            return self._scored(definition, columns, pinned_version, "model", "pinned")
-        failures: list[EverloopError] = []
-        for version, answered_by in self._line_of_succession(definition.name, failures):
-            try:
-                return self._scored(definition, columns, version, answered_by, "champion", failures=failures)
-            except (ModelUnavailableError, StorageError, NotFoundError) as error:
-                failures.append(error)
-        return _constant(definition, columns, count, tuple(failures))
+            answer.variants = ["pinned"] * len(rows)
+            scorer = self._versions.scorer(definition, pinned_version)
+            part, finite = self._scored(definition, scorer, pinned_version, "model", columns, answer.failures)
+            if not all(finite):
+                raise NotFiniteError(f"version {pinned_version} answered NaN or infinity")
+            answer.fill(everyone, part)
+        else:
+            self._cascade(definition, answer, prediction_ids)
+        return answer
+
+    def _cascade(self, definition: Definition, answer: Answer, prediction_ids: Sequence[str]) -> None:
+        rows: Sequence[int] = range(len(prediction_ids))
+        if definition.serving.rules:
+            rows = self._ask_rules(definition, answer, rows)
+            if not rows:
+                return
+        aliases = self._aliases(definition, answer.failures)
+        for variant, own in self._divided(definition, aliases, answer, rows, prediction_ids):
+            left: Sequence[int] = own
+            for version, answered_by in _line_of_succession(aliases, variant):
+                left = self._ask(definition, version, answered_by, answer, left)
+                if not left:
+                    break
+            if left:
+                answer.fill(left, _constant(definition, len(left), answer.failures))
+
+    def _ask_rules(self, definition: Definition, answer: Answer, rows: Sequence[int]) -> Sequence[int]:
+        """Which rows no rule answered."""
+        try:
+            rules = self._rules_of(definition)
+            first = rules.first_matching(answer.inputs).tolist() if rules else [-1] * len(rows)
+        except ModelUnavailableError as error:
+            answer.failures.append(error)
+            return rows
+        for place in set(first) - {-1}:
+            rule = definition.serving.rules[place]
+            matching = [row for row, found in zip(rows, first, strict=True) if found == place]
+            answer.fill(matching, _same(rule.answer, f"rule:{rule.name}", len(matching)))
+        return [row for row, found in zip(rows, first, strict=True) if found == -1]
+
+    def _aliases(self, definition: Definition, failures: list[EverloopError]) -> Aliases:
+        try:
+            return self._versions.aliases(definition.name)
+        except (ModelUnavailableError, StorageError) as error:
+            failures.append(error)
+            return Aliases(model=definition.name)
+
+    def _divided(
+        self,
+        definition: Definition,
+        aliases: Aliases,
+        answer: Answer,
+        rows: Sequence[int],
+        prediction_ids: Sequence[str],
+    ) -> Iterator[tuple[Variant, Sequence[int]]]:
+        """Each variant with its rows."""
+        traffic = aliases.traffic
+        if traffic is None:
+            yield "champion", rows
+            return
+        chosen = assigned(traffic, definition, answer.inputs, prediction_ids)
+        if traffic.mode == "shadow":
+            answer.shadows = [traffic.challenger if each else None for each in chosen]
+            yield "champion", rows
+            return
+        answer.variants = ["challenger" if each else "champion" for each in chosen]
+        variants: tuple[Variant, ...] = ("champion", "challenger")
+        for variant in variants:
+            own = [row for row in rows if answer.variants[row] == variant]
+            if own:
+                yield variant, own
+
+    def _ask(
+        self, definition: Definition, version: int, answered_by: str, answer: Answer, rows: Sequence[int]
+    ) -> Sequence[int]:
+        """Which of the rows it could not answer."""
+        everyone = len(rows) == len(answer.scores)
+        columns = answer.inputs if everyone else {name: values[rows] for name, values in answer.inputs.items()}
+        breaker = self._versions.breaker(definition.name)
+        try:
+            scorer = self._versions.working_scorer(definition, version)
+            part, finite = self._scored(definition, scorer, version, answered_by, columns, answer.failures)
+        except (ModelUnavailableError, StorageError) as error:
+            # What rests is not tried, and a row that a model cannot take may come from one caller alone.
+            if not isinstance(error, VersionRestsError | NotFiniteError):
+                breaker.failed(version, str(error))
+            answer.failures.append(error)
+            return rows
+        breaker.succeeded(version)
+        if all(finite):
+            answer.fill(rows, part)
+            return ()
+        bad = [row for row, good in zip(rows, finite, strict=True) if not good]
+        answer.failures.append(NotFiniteError(f"version {version} answered {len(bad)} row(s) with NaN or infinity"))
+        kept = [place for place, good in enumerate(finite) if good]
+        part = part._replace(
+            scores=[part.scores[place] for place in kept], labels=[part.labels[place] for place in kept]
+        )
+        answer.fill([rows[place] for place in kept], part)
+        return bad
 
     def _scored(
         self,
         definition: Definition,
-        columns: Columns,
+        scorer: Scorer,
         version: int,
         answered_by: str,
-        variant: Variant,
-        *,
-        failures: Sequence[EverloopError] = (),
-    ) -> Answer:
-        scorer = self._scorer(definition.name, version)
-        other = self._history.as_learned(definition, scorer.history, columns)
-        taken = columns | other.columns  # not in place: the next version may have learned what this one has not
-        scores: npt.NDArray[np.float64] | None
+        columns: Columns,
+        failures: list[EverloopError],
+    ) -> tuple[Part, list[bool]]:
+        """The rows as this version answers them, and of each whether it did with a number."""
+        count = len(next(iter(columns.values())))
+        if scorer.history:
+            other = self._history.as_learned(definition, scorer.history, columns)
+            columns = columns | other.columns  # a copy: the next version may have learned what this one has not
+            failures += other.failures
+        allowed_s = definition.serving.latency_slo_ms / _MS * max(1, count / _ROWS_WITHIN_SLO)
+        begun = time.perf_counter()
+        scores: Sequence[float | None]
         labels: Sequence[Any]
-        if (scorer.task is Task.RECOMMENDATION) != (definition.task is Task.RECOMMENDATION):
-            raise ModelUnavailableError(f"version {version} has the task {scorer.task}, not {definition.task}")
-        if definition.recommendation:
-            scores, labels = None, _recommended(definition, scorer.recommend(taken), version)
-        else:
-            scores, labels = _labelled(scorer, scorer.score(taken))
-        # A version may have learned history that is declared no more, which is no input to be logged.
-        inputs = {name: taken[name] for name in columns}
-        return Answer(version, answered_by, variant, scores, labels, inputs, (*failures, *other.failures))
-
-    def _line_of_succession(self, model: str, failures: list[EverloopError]) -> Iterator[tuple[int, str]]:
-        try:
-            aliases = self._fresh_aliases(model)
-        except (ModelUnavailableError, StorageError) as error:
-            failures.append(error)
-            return
-        if aliases.champion is not None:
-            yield aliases.champion, "model"
-        if aliases.predecessor is not None:
-            yield aliases.predecessor, "fallback:previous"
-
-    def _fresh_aliases(self, model: str) -> Aliases:
-        now = self._clock.now()
-        known = self._aliases.get(model)
-        if known and now - known[0] < self._max_age:
-            return known[1]
-        try:
-            aliases = self._registry.aliases(model)
-        except (ModelUnavailableError, StorageError):
-            if known is None:
-                raise
-            aliases = known[1]  # S3 is away or the file is damaged: yesterday's champion is a better answer than none
-        self._aliases[model] = now, aliases
-        return aliases
-
-    def _scorer(self, model: str, version: int) -> Scorer:
-        key = model, version
-        if key not in self._scorers:
-            scorer = Scorer(self._registry.read(model, version, MODEL_FILE))
-            while len(self._scorers) >= _KEPT_SCORERS:
-                self._scorers.pop(next(iter(self._scorers)))
-            self._scorers[key] = scorer
-        return self._scorers[key]
+        with self._watchdog.limit(allowed_s) as options:
+            if scorer.task is Task.RECOMMENDATION:
+                labels = _recommended(definition, scorer.recommend(columns, options), version)
+                scores, finite = [None] * count, [True] * count
+            else:
+                scores, labels, finite = _labelled(scorer, scorer.raw_scores(columns, options))
+        latency_ms = round(_MS * (time.perf_counter() - begun) / count, 4)
+        return Part(version, answered_by, scores, labels, latency_ms), finite
 
 
-def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], Sequence[Any]]:
-    if scorer.task.answers_value:
-        return scores, [None] * len(scores)
+def _line_of_succession(aliases: Aliases, variant: Variant) -> Iterator[tuple[int, str]]:
+    is_challenger = variant == "challenger" and aliases.traffic is not None
+    if is_challenger and aliases.traffic:
+        yield aliases.traffic.challenger, "model"
+    if aliases.champion is not None:
+        yield aliases.champion, "fallback:champion" if is_challenger else "model"
+    if aliases.predecessor is not None:
+        yield aliases.predecessor, "fallback:previous"
+
+
+def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[list[float], Sequence[Any], list[bool]]:
+    """Score and label of each row, and whether the score is a number."""
+    if scorer.task is Task.MULTICLASS:
+        finite = np.isfinite(scores).all(axis=1).tolist()
+        classes = [scorer.classes[index] for index in np.nan_to_num(scores).argmax(axis=1).tolist()]
+        return scores.max(axis=1).tolist(), classes, finite
+    values: list[float] = scores.tolist()
     if scorer.task is Task.BINARY:
-        return scores, [scorer.classes[int(score >= scorer.threshold)] for score in scores]
-    best = scores.argmax(axis=1)
-    return scores.max(axis=1), [scorer.classes[index] for index in best]
+        negative, positive = scorer.classes
+        labels: Sequence[Any] = [positive if value >= scorer.threshold else negative for value in values]
+    else:
+        labels = [None] * len(values)
+    return values, labels, [math.isfinite(value) for value in values]
 
 
 def _recommended(definition: Definition, found: Recommended, version: int) -> list[list[RecommendedItem]]:
@@ -167,17 +229,19 @@ def _recommended(definition: Definition, found: Recommended, version: int) -> li
         ) from error
 
 
-def _constant(definition: Definition, columns: Columns, count: int, failures: tuple[EverloopError, ...]) -> Answer:
-    fallback = definition.serving.fallback
-    if fallback is None:
+def _constant(definition: Definition, count: int, failures: Sequence[EverloopError]) -> Part:
+    if definition.serving.fallback is None:
         reasons = "; ".join(str(failure) for failure in failures) or "it has no champion yet"
         raise ModelUnavailableError(
             f"no version of {definition.name!r} can answer ({reasons}) and serving.fallback is not declared"
         )
-    if isinstance(fallback, tuple):
-        items = [RecommendedItem(item, None) for item in fallback]
-        return Answer(None, "fallback:default", "champion", None, [items] * count, columns, failures)
-    if isinstance(fallback, str):
-        return Answer(None, "fallback:default", "champion", None, [fallback] * count, columns, failures)
-    scores = np.full(count, float(fallback))
-    return Answer(None, "fallback:default", "champion", scores, [None] * count, columns, failures)
+    return _same(definition.serving.fallback, "fallback:default", count)
+
+
+def _same(constant: Constant, answered_by: str, count: int) -> Part:
+    """The declared answer, for each row."""
+    if isinstance(constant, tuple):
+        return Part(None, answered_by, [None] * count, [[RecommendedItem(item, None) for item in constant]] * count)
+    if isinstance(constant, str):
+        return Part(None, answered_by, [None] * count, [constant] * count)
+    return Part(None, answered_by, [float(constant)] * count, [None] * count)

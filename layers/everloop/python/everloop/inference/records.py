@@ -1,69 +1,82 @@
-"""What is remembered of an answer: records for the lake, in messages that fit a queue."""
+"""What is remembered of answers and outcomes: messages for the lake that fit a queue."""
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
-from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
+from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage
 from everloop.contracts.tasks import Task
 from everloop.errors import InvalidRowsError, MalformedBodyError
 from everloop.inference.rows import is_unicode, parse_moment, read_cell
 
 if TYPE_CHECKING:  # at run time it would bring onnxruntime, which recording an outcome does not need
-    from everloop.inference.predictor import Answer
+    from everloop.inference.answer import Answer
 
 MAXIMUM_MESSAGE_BYTES = 1_000_000
 """SQS takes 1 MiB; the rest is room for the envelope."""
+_BYTES_OF_CHARACTER = 4
+"""At most, in UTF-8."""
 MAXIMUM_OUTCOMES = 1_000
 
 
-def prediction_records(
-    definition: Definition, answer: "Answer", *, now: datetime, next_id: Callable[[], str]
-) -> list[PredictionRecord]:
-    """One record for each row of an answer, in order."""
-    event_times = _event_times(definition, answer, now)
+def prediction_message(
+    definition: Definition, answer: "Answer", prediction_ids: Sequence[str], *, now: datetime
+) -> dict[str, Any]:
+    """The fields of a PredictionsMessage, without judging again what was judged already."""
     predicted_at = now.isoformat()
-    columns = definition.served_columns
-    inputs = [_plain(values[:, 0].tolist(), columns[name].type) for name, values in answer.inputs.items()]
-    rows = zip(*inputs, strict=True) if inputs else [()] * len(answer.labels)
-    names = list(answer.inputs)
-    scores = [None] * len(answer.labels) if answer.scores is None else answer.scores.tolist()
-    return [
-        PredictionRecord(
-            prediction_id=next_id(),
-            predicted_at=predicted_at,
-            event_time=event_time,
-            version=answer.version,
-            variant=answer.variant,
-            answered_by=answer.answered_by,
-            score=score,
-            label=_label(label),
-            inputs=dict(zip(names, row, strict=True)),
-        )
-        for event_time, score, label, row in zip(event_times, scores, answer.labels, rows, strict=True)
-    ]
+    message = {
+        "kind": "predictions",
+        "model": definition.name,
+        "predicted_at": predicted_at,
+        "prediction_id": prediction_ids,
+        "event_time": _event_times(definition, answer, predicted_at),
+        "version": answer.versions,
+        "variant": answer.variants,
+        "answered_by": answer.answered_by,
+        "score": answer.scores,
+        "label": [label if label is None or type(label) is str else _label(label) for label in answer.labels],
+        "inputs": _inputs(definition, answer),
+        "latency_ms": answer.latency_ms,
+    }
+    if answer.shadows:
+        message["shadow"] = answer.shadows
+    return message
 
 
-def _label(label: Any) -> str | None:
+def _label(label: Any) -> str:
     """A class as text; of a recommendation the items as a JSON array."""
     if isinstance(label, list):
         return json.dumps([each.item for each in label], ensure_ascii=False)
-    return None if label is None else str(label)
+    return str(label)
 
 
-def messages_of(message: PredictionsMessage | OutcomesMessage) -> Iterator[str]:
-    """JSON bodies of at most `MAXIMUM_MESSAGE_BYTES` that carry the records; halved until each fits."""
-    body = message.model_dump_json()
-    count = len(message.records)
-    if len(body.encode()) <= MAXIMUM_MESSAGE_BYTES or count == 1:
+def message_bodies(message: Mapping[str, Any]) -> Iterator[str]:
+    """JSON of at most `MAXIMUM_MESSAGE_BYTES` each that carry the rows; halved until each fits."""
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    count = len(message["prediction_id"] if message["kind"] == "predictions" else message["records"])
+    if count == 1 or len(body) <= MAXIMUM_MESSAGE_BYTES // _BYTES_OF_CHARACTER or _fits(body):
         yield body
         return
-    for half in (message.records[: count // 2], message.records[count // 2 :]):
-        yield from messages_of(message.model_copy(update={"records": half}))
+    for half in (slice(count // 2), slice(count // 2, count)):
+        yield from message_bodies({name: _cut(value, half) for name, value in message.items()})
+
+
+def _fits(body: str) -> bool:
+    return len(body.encode()) <= MAXIMUM_MESSAGE_BYTES
+
+
+def _cut(value: Any, rows: slice) -> Any:
+    if isinstance(value, Mapping):
+        return {name: column[rows] for name, column in value.items()}
+    return value if isinstance(value, str) else value[rows]
 
 
 def parse_outcomes(body: Any, definition: Definition, *, now: datetime) -> OutcomesMessage:
@@ -131,19 +144,36 @@ def _moment(value: Any, now: datetime) -> str:
         raise _WrongOutcome("observed_at", "timestamp such as 2026-01-31T12:00:00Z", value) from None
 
 
-def _event_times(definition: Definition, answer: "Answer", now: datetime) -> list[str]:
-    count = len(answer.labels)
+def _event_times(definition: Definition, answer: "Answer", predicted_at: str) -> list[str]:
     if definition.data.timestamp is None:
-        return [now.isoformat()] * count
+        return [predicted_at] * len(answer.scores)
     seconds = answer.inputs[definition.data.timestamp][:, 0].tolist()
-    return [now.isoformat() if math.isnan(s) else datetime.fromtimestamp(s, UTC).isoformat() for s in seconds]
+    return [predicted_at if math.isnan(s) else datetime.fromtimestamp(s, UTC).isoformat() for s in seconds]
 
 
-def _plain(values: list[Any], kind: ColumnType) -> list[Any]:
-    """JSON values of a column with null where the arrays hold NaN or ''."""
+def _inputs(definition: Definition, answer: "Answer") -> dict[str, list[Any]]:
+    inputs = {}
+    for name, column in definition.served_columns.items():
+        if column.pii == "drop":
+            continue
+        values = _plain(answer.inputs[name][:, 0], column.type)
+        inputs[name] = [_hashed(definition.name, name, value) for value in values] if column.pii else values
+    return inputs
+
+
+def _hashed(model: str, column: str, value: Any) -> str | None:
+    """The same value has the same hash within a column, and another one elsewhere."""
+    return None if value is None else sha256(f"{model}\0{column}\0{value}".encode()).hexdigest()[:32]
+
+
+def _plain(values: npt.NDArray[Any], kind: ColumnType) -> list[Any]:
+    """JSON values of a column with null where the array holds NaN or ''."""
     if kind.is_textual:
-        return [value or None for value in values]
-    if kind is ColumnType.BOOLEAN or kind is ColumnType.INTEGER:
-        plain = bool if kind is ColumnType.BOOLEAN else int
-        return [None if value != value else plain(value) for value in values]  # noqa: PLR0124  # NaN is not itself
-    return [None if value != value else value for value in values]  # noqa: PLR0124
+        return [value or None for value in values.tolist()]
+    known = values == values  # noqa: PLR0124  # NaN is not itself
+    as_declared = {ColumnType.BOOLEAN: np.bool_, ColumnType.INTEGER: np.int64}.get(kind)
+    if known.all():
+        whole: list[Any] = (values if as_declared is None else values.astype(as_declared)).tolist()
+        return whole
+    plain = {ColumnType.BOOLEAN: bool, ColumnType.INTEGER: int}.get(kind, float)
+    return [plain(value) if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]

@@ -1,73 +1,114 @@
-"""A prediction request from its parsed body to the body of its answer."""
+"""A prediction request from its rows to its answers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from everloop.contracts.definition import Definition
-from everloop.contracts.predictions import PredictionRecord, PredictionsMessage
 from everloop.contracts.registry import parse_version
-from everloop.contracts.rows import parse_rows
 from everloop.errors import EverloopError, StorageError
-from everloop.inference.predictor import Answer, Predictor
-from everloop.inference.records import messages_of, prediction_records
+from everloop.ids import new_ids
+from everloop.inference.answer import Answer
+from everloop.inference.predictor import Predictor
+from everloop.inference.records import message_bodies, prediction_message
 from everloop.ports import Clock, MessageQueue
 
 
 class Reply(NamedTuple):
-    body: dict[str, Any]
-    failures: tuple[EverloopError, ...]
-    """What went wrong on the way to an answer that was given all the same."""
+    model: str
+    version: int | None
+    """The one version that answered; None when none did, or several."""
+    predictions: list[dict[str, Any]]
+    failures: Sequence[EverloopError]
+    """What went wrong on the way to answers that were given all the same."""
+    fallbacks: int = 0
     history_misses: int = 0
 
 
 class PredictionService:
-    def __init__(self, predictor: Predictor, queue: MessageQueue, clock: Clock, next_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        queue: MessageQueue,
+        clock: Clock,
+        ids: Callable[[Any, int], list[str]] = new_ids,
+    ) -> None:
+        """`ids(now, count)` gives the predictions theirs."""
         self._predictor = predictor
         self._queue = queue
         self._clock = clock
-        self._next_id = next_id
+        self._ids = ids
+        self._lags: dict[str, tuple[Definition, Sequence[str]]] = {}
 
-    def answer(self, definition: Definition, body: Any, *, pinned_version: str | None = None) -> Reply:
+    def answer(
+        self, definition: Definition, rows: Sequence[dict[str, Any]], *, pinned_version: str | None = None
+    ) -> Reply:
         """Raises RequestError for what the caller can mend; a queue that is down costs the log, never the answer."""
         version = None if pinned_version is None else parse_version(definition.name, pinned_version)
-        rows = parse_rows(body, definition)
-        answer = self._predictor.predict(definition, rows, pinned_version=version)
-        records = prediction_records(definition, answer, now=self._clock.now(), next_id=self._next_id)
-        lags = tuple(definition.forecast.histories(definition.data.target)) if definition.forecast else None
-        failures = answer.failures
+        now = self._clock.now()
+        ids = self._ids(now, len(rows))
+        answer = self._predictor.predict(definition, rows, ids, pinned_version=version)
+        message = prediction_message(definition, answer, ids, now=now)
+        stored = self._begin_to_log(message, answer.failures)
+        predictions = self._predictions(definition, answer, ids, message["inputs"])
         try:
-            logged = PredictionsMessage.model_construct(
-                kind="predictions", model=definition.name, records=tuple(records)
-            )
-            for message in messages_of(logged):
-                self._queue.send(message)
+            stored()
         except StorageError as error:
-            failures = (*failures, error)
+            answer.failures.append(error)
+        versions = set(answer.versions) - {None}
         return Reply(
-            {
-                "model": definition.name,
-                "version": answer.version,
-                "predictions": [
-                    _prediction(definition, answer, record, label, lags)
-                    for record, label in zip(records, answer.labels, strict=True)
-                ],
-            },
-            failures,
-            answer.history_misses,
+            model=definition.name,
+            version=versions.pop() if len(versions) == 1 else None,
+            predictions=predictions,
+            failures=answer.failures,
+            fallbacks=answer.fallbacks,
+            history_misses=answer.history_misses,
         )
 
+    def _begin_to_log(self, message: dict[str, Any], failures: list[EverloopError]) -> Callable[[], None]:
+        """The last message is on its way while the answer is written."""
+        stored = _nothing
+        for body in message_bodies(message):
+            try:
+                stored()
+                stored = self._queue.begin(body)
+            except StorageError as error:
+                failures.append(error)
+                stored = _nothing
+        return stored
 
-def _prediction(
-    definition: Definition, answer: Answer, record: PredictionRecord, label: Any, lags: Sequence[str] | None
-) -> dict[str, Any]:
-    """`lags`: what a forecast looks back with; a row beyond the horizon is answered without some, and told so."""
-    if definition.recommendation:
-        told = {"prediction_id": record.prediction_id, "items": [each._asdict() for each in label]}
-        return {**told, "answered_by": answer.answered_by, "variant": answer.variant}
-    name = "value" if definition.task.answers_value else "score"
-    prediction: dict[str, Any] = {"prediction_id": record.prediction_id, name: record.score}
-    if label is not None:
-        prediction["label"] = label
-    if lags is not None:
-        prediction["missing_lags"] = [lag for lag in lags if record.inputs.get(lag) is None]
-    return {**prediction, "answered_by": answer.answered_by, "variant": answer.variant}
+    def _predictions(
+        self, definition: Definition, answer: Answer, ids: Sequence[str], inputs: dict[str, list[Any]]
+    ) -> list[dict[str, Any]]:
+        name = "value" if definition.task.answers_value else "score"
+        predictions = []
+        for prediction_id, score, label, version, answered_by, variant in zip(
+            ids, answer.scores, answer.labels, answer.versions, answer.answered_by, answer.variants, strict=True
+        ):
+            prediction: dict[str, Any] = {"prediction_id": prediction_id}
+            if definition.recommendation:
+                prediction["items"] = [each._asdict() for each in label]
+            else:
+                prediction[name] = score
+                if label is not None:
+                    prediction["label"] = label
+            prediction |= {"version": version, "answered_by": answered_by, "variant": variant}
+            predictions.append(prediction)
+        if definition.forecast:
+            self._add_missing_lags(definition, predictions, inputs)
+        return predictions
+
+    def _add_missing_lags(
+        self, definition: Definition, predictions: list[dict[str, Any]], inputs: dict[str, list[Any]]
+    ) -> None:
+        """What a forecast looks back with; a row beyond the horizon is answered without some, and told so."""
+        known = self._lags.get(definition.name)
+        if known is None or known[0] is not definition:
+            assert definition.forecast
+            known = definition, tuple(definition.forecast.histories(definition.data.target))
+            self._lags[definition.name] = known
+        for row, prediction in enumerate(predictions):
+            prediction["missing_lags"] = [lag for lag in known[1] if inputs[lag][row] is None]
+
+
+def _nothing() -> None:
+    """No message is on its way."""

@@ -71,7 +71,7 @@ class ModelChecker:
         if version is None:
             return Check(**common, rows=0, outcomes=0, verdict="no-champion")
         reference = Profile.from_json(self._registry.read(definition.name, version, "profile.json"))
-        reference = _still_declared(reference, definition)
+        reference = _comparable_columns(reference, definition)
         with tempfile.TemporaryDirectory() as folder:
             asked: dict[str, Any] = {"version": version, "start": start, "end": scheduled_time, "folder": Path(folder)}
             predictions, outcomes = (
@@ -147,9 +147,10 @@ class ModelChecker:
             self._events.publish("performance.degraded", subject=check.model, data=data)
 
 
-def _still_declared(reference: Profile, definition: Definition) -> Profile:
-    """Without columns that left the definition, or changed their kind, since the champion was trained."""
-    declared = definition.served_columns
+def _comparable_columns(reference: Profile, definition: Definition) -> Profile:
+    """Without columns that left the definition, or changed their kind, since the champion was trained, and without
+    personal data, of which the log holds no values to compare."""
+    declared = {name: column for name, column in definition.served_columns.items() if not column.pii}
     columns = {
         name: column
         for name, column in reference.columns.items()

@@ -9,7 +9,7 @@ import duckdb
 from everloop.contracts.datasets import accepted_between, before
 from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import HistorySkew
-from everloop.features.history.compile import compile_history
+from everloop.features.history.compile import CompiledHistory, compile_history
 from everloop.features.history.events import EVENTS_TABLE, create_events
 from everloop.features.history.offline import add_history
 from everloop.reading.accepted import download_rows
@@ -36,15 +36,21 @@ def measure_skew(
 ) -> HistorySkew | None:
     """Of a sample of the predictions that `version` answered in [start, end); None where there are none.
 
-    Rows without a timestamp are left out: nobody knows the very moment of their answer any more.
+    Rows without a timestamp are left out: nobody knows the very moment of their answer any more. So are histories
+    whose entity is personal data: by what the log has in its place, nothing can be looked up.
     """
-    names = list(definition.history_features)
+    compiled = [each for each in compile_history(definition) if not _is_personal(definition, each)]
+    names = [each.name for each in compiled]
+    if not names:
+        return None
+    keys = list(dict.fromkeys(column for each in compiled for column in each.feature.history.by))
     with open_database(folder) as database:
         present = _present(database, predictions)
-        needed = [str(definition.data.timestamp), *dict.fromkeys(_keys(definition)), *names]
+        needed = [str(definition.data.timestamp), *keys, *names]
         if not {INPUT_PREFIX + name for name in needed} <= present:
             return None  # nothing was logged since the history was declared
-        _create_sample(database, definition, predictions, {"version": version, "start": start, "end": end})
+        window = {"version": version, "start": start, "end": end}
+        _create_sample(database, definition, predictions, keys, names, window)
         timestamp = identifier(str(definition.data.timestamp))
         [(rows, first, last)] = database.execute(
             f"SELECT count(*), min({timestamp}), max({timestamp}) FROM {_SAMPLED}"
@@ -57,7 +63,6 @@ def measure_skew(
         )
         if not chosen:
             return None
-        compiled = compile_history(definition)
         files = download_rows(batches, definition.name, chosen, folder)
         create_events(database, definition, compiled, files, since=since)
         add_history(database, definition, compiled, rows=_SAMPLED, events=EVENTS_TABLE)
@@ -77,22 +82,27 @@ def _present(database: duckdb.DuckDBPyConnection, predictions: Sequence[Path]) -
     return {str(name) for name, *_ in described.fetchall()}
 
 
-def _keys(definition: Definition) -> list[str]:
-    return [name for history in definition.histories.values() for name in history.by]
+def _is_personal(definition: Definition, history: CompiledHistory) -> bool:
+    return any(definition.columns[name].pii for name in history.feature.history.by)
 
 
 def _create_sample(
-    database: duckdb.DuckDBPyConnection, definition: Definition, predictions: Sequence[Path], window: dict[str, object]
+    database: duckdb.DuckDBPyConnection,
+    definition: Definition,
+    predictions: Sequence[Path],
+    keys: Sequence[str],
+    names: Sequence[str],
+    window: dict[str, object],
 ) -> None:
     """The rows with their timestamp and entities in the lake's types, and their history under its logged names."""
     timestamp = str(definition.data.timestamp)
     moment = f"make_timestamp(CAST(round({identifier(INPUT_PREFIX + timestamp)} * 1e6) AS BIGINT))"
-    keys = [
+    typed = [
         f"CAST({identifier(INPUT_PREFIX + name)} AS {SQL_TYPES[definition.columns[name].type]}) AS {identifier(name)}"
-        for name in dict.fromkeys(_keys(definition))
+        for name in keys
     ]
-    logged = [identifier(INPUT_PREFIX + name) for name in definition.history_features]
-    selected = ", ".join([f"{moment} AS {identifier(timestamp)}", *keys, *logged])
+    logged = [identifier(INPUT_PREFIX + name) for name in names]
+    selected = ", ".join([f"{moment} AS {identifier(timestamp)}", *typed, *logged])
     database.execute(
         f"CREATE TEMP TABLE {_SAMPLED} AS SELECT {selected} FROM ("
         "SELECT * FROM read_parquet($files, union_by_name = true) "

@@ -1,28 +1,55 @@
 """What an operator may do to a model, each checked, recorded and announced."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from everloop.contracts import imports, traffic
 from everloop.contracts.definition import Definition
-from everloop.contracts.imports import EXPECTED, ImportedModel
-from everloop.contracts.registry import Aliases, TrainingRequest
+from everloop.contracts.imports import ImportedModel
+from everloop.contracts.registry import Aliases, RunStatus, TrainingRequest
 from everloop.contracts.tasks import Task
+from everloop.contracts.traffic import TrafficRequest
 from everloop.errors import ConflictingRequestError, MalformedBodyError, NotFoundError
 from everloop.ports import Clock, EventBus
 from everloop.registry.moments import parse_moment
-from everloop.registry.promotion import promote, promote_once, roll_back, was_promoted
+from everloop.registry.promotion import (
+    change_by,
+    promote,
+    promote_challenger,
+    promote_once,
+    roll_back,
+    running_experiment,
+    start_traffic,
+    start_traffic_once,
+    step_traffic,
+    stop_traffic,
+)
 from everloop.registry.reproduction import plan_reproduction
+from everloop.registry.traffic import plan_traffic
 from everloop.stores.registry import ModelRegistry
 
 Change = Callable[..., Aliases]
+Body = TypeVar("Body", bound=BaseModel)
 
 IMPORTABLE = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
 _OF_A_RUN: dict[str, type] = {"as_of": str, "reason": str}
 _LONGEST_DETAIL = 200
+_EVENTS = {"traffic": "model.traffic_changed"}
+"""Of changes that leave the champion; the others announce a new one."""
+
+
+class Introduction(NamedTuple):
+    """What the end of a training run made of its version."""
+
+    status: RunStatus
+    detail: str
+    """Why it is on trial, or is neither that nor champion."""
+    aliases: Aliases
 
 
 class Operations:
@@ -70,7 +97,8 @@ class Operations:
         if not isinstance(body, dict):
             raise MalformedBodyError(f'expected an object {{"sha256": str, …}}, got a JSON {type(body).__name__}')
         fields = _fields({name: body[name] for name in _OF_A_RUN if name in body}, _OF_A_RUN)
-        imported = _imported({name: value for name, value in body.items() if name not in _OF_A_RUN})
+        about = {name: value for name, value in body.items() if name not in _OF_A_RUN}
+        imported = _validated(ImportedModel, about, imports.EXPECTED)
         return self._request(
             TrainingRequest(
                 model=definition.name,
@@ -95,20 +123,31 @@ class Operations:
         if "version" not in fields:
             raise MalformedBodyError('expected {"version": <number>, "reason"?: <text>}, got no version')
         reason = fields.get("reason", "promoted by an operator")
-        return self._set_champion(promote, model, fields["version"], reason=reason, by=by).model_dump(mode="json")
+        return self._set_version(promote, model, fields["version"], reason=reason, by=by).model_dump(mode="json")
 
-    def promote_trained(
-        self, model: str, version: int, *, against: int | None, reason: str, run_id: str
-    ) -> tuple[bool, Aliases]:
-        """The end of a training run: promote, unless the champion is no longer the one it was judged `against`.
+    def introduce(
+        self, definition: Definition, version: int, *, mode: str, against: int | None, reason: str, run_id: str
+    ) -> Introduction:
+        """The end of a training run: promote, or put on trial, as `promotion.mode` says; the first version is promoted.
 
-        Repeated, it does not undo a rollback that came in between. Tells whether the run promoted its version.
+        Neither if the champion is no longer the one it was judged `against`, or if an experiment runs. Repeated, it
+        undoes nothing that came in between.
         """
+        change: Change = partial(promote_once, against=against)
+        if mode != "automatic" and against is not None:
+            request = TrafficRequest.model_validate({"mode": mode, "challenger": version})
+            planned = plan_traffic(definition, request, salt=self._next_id(), at=self._clock.now())
+            change = partial(_start_trained, traffic=planned, against=against)
         by = f"run {run_id}"
-        aliases = self._set_champion(partial(promote_once, against=against), model, version, reason=reason, by=by)
-        return was_promoted(aliases, version, by), aliases
+        aliases = self._set_version(change, definition.name, version, reason=reason, by=by)
+        made = change_by(aliases, by)
+        if made is None:
+            return Introduction("registered", _declined(aliases), aliases)
+        if made.traffic:
+            return Introduction("challenging", f"began an {running_experiment(made.traffic)}", aliases)
+        return Introduction("promoted", "", aliases)
 
-    def _set_champion(self, change: Change, model: str, version: int, *, reason: str, by: str) -> Aliases:
+    def _set_version(self, change: Change, model: str, version: int, *, reason: str, by: str) -> Aliases:
         """Raises NotFoundError unless the version is complete."""
         versions = self._registry.versions(model)
         if version not in versions:
@@ -121,18 +160,76 @@ class Operations:
         aliases = self._change(model, lambda aliases: roll_back(aliases, at=self._clock.now(), reason=reason, by=by))
         return aliases.model_dump(mode="json")
 
+    def change_traffic(self, definition: Definition, body: Any, *, by: str) -> dict[str, Any]:
+        """Begin an experiment; or end the one that runs, with the mode `champion`: all traffic is the champion's."""
+        model = definition.name
+        if isinstance(body, dict) and body.get("mode") == "champion":
+            reason = _fields(body, {"mode": str, "reason": str}).get("reason", "stopped by an operator")
+            return self._stop(model, None, reason=reason, by=by).model_dump(mode="json")
+        request = _validated(TrafficRequest, body, traffic.EXPECTED)
+        planned = plan_traffic(definition, request, salt=self._next_id(), at=self._clock.now())
+        aliases = self._set_version(
+            lambda aliases, _, **told: start_traffic(aliases, planned, **told),
+            model,
+            request.challenger,
+            reason=request.reason or "begun by an operator",
+            by=by,
+        )
+        return aliases.model_dump(mode="json")
+
+    # What the judge of experiments decides, each for the experiment with this salt and for no later one
+
+    def promote_challenger(self, model: str, salt: str, reason: str) -> Aliases:
+        return self._change(
+            model,
+            lambda aliases: promote_challenger(aliases, salt, at=self._clock.now(), reason=reason, by=_judge_of(salt)),
+        )
+
+    def step(self, model: str, salt: str, reason: str) -> Aliases:
+        return self._change(
+            model, lambda aliases: step_traffic(aliases, salt, at=self._clock.now(), reason=reason, by=_judge_of(salt))
+        )
+
+    def stop(self, model: str, salt: str, reason: str) -> Aliases:
+        return self._stop(model, salt, reason=reason, by=_judge_of(salt))
+
+    def _stop(self, model: str, salt: str | None, *, reason: str, by: str) -> Aliases:
+        return self._change(
+            model, lambda aliases: stop_traffic(aliases, salt, at=self._clock.now(), reason=reason, by=by)
+        )
+
     def _change(self, model: str, change: Callable[[Aliases], Aliases]) -> Aliases:
         aliases = self._registry.change_aliases(model, change)
         if aliases.history:
             # Announced again when nothing changed: an earlier attempt may have died before it could tell.
-            newest = aliases.history[-1].model_dump(mode="json")
-            self._events.publish("model.alias_changed", subject=model, data={"alias": "champion", **newest})
+            newest = aliases.history[-1]
+            event = _EVENTS.get(newest.action, "model.alias_changed")
+            self._events.publish(event, subject=model, data={"alias": "champion", **newest.model_dump(mode="json")})
         return aliases
 
 
-def _imported(body: dict[str, Any]) -> ImportedModel:
+def _start_trained(aliases: Aliases, version: int, *, traffic: traffic.Traffic, **told: Any) -> Aliases:
+    return start_traffic_once(aliases, traffic, **told)
+
+
+def _judge_of(salt: str) -> str:
+    return f"experiment {salt}"
+
+
+def _declined(aliases: Aliases) -> str:
+    by_hand = "compare the two and promote by hand, or train again"
+    if aliases.traffic:
+        return f"an {running_experiment(aliases.traffic)} was running, and there is one at a time; {by_hand}"
+    return f"version {aliases.champion} became champion while this run was under way; {by_hand}"
+
+
+def _validated(contract: type[Body], body: Any, expected: Mapping[str, str]) -> Body:
+    """The body as JSON has it, where a number is no text and true no number; raises MalformedBodyError.
+
+    `expected` tells in words what each field takes.
+    """
     try:
-        return ImportedModel.model_validate(body)
+        return contract.model_validate_json(json.dumps(body), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -141,7 +238,7 @@ def _imported(body: dict[str, Any]) -> ImportedModel:
         else:
             field = [part for part in first["loc"] if isinstance(part, str)][-1]
             got = "nothing" if first["type"] == "missing" else repr(first["input"])
-            what = f"expected {EXPECTED[field]}, got {got}"[:_LONGEST_DETAIL]
+            what = f"expected {expected[field]}, got {got}"[:_LONGEST_DETAIL]
         raise MalformedBodyError(f"{where}: {what}" if where else what) from error
 
 

@@ -140,7 +140,8 @@ def _read_served(log: PredictionLog, definition: Definition, days: list[date], f
 def _summarize(database: duckdb.DuckDBPyConnection, definition: Definition, files: list[str]) -> Served:
     database.execute("CREATE TABLE served AS FROM read_parquet($files, union_by_name = true)", {"files": files})
     logged = {row[0] for row in database.execute("DESCRIBE served").fetchall()}
-    names = [name for name in definition.inputs if INPUT_PREFIX + name in logged]
+    inputs = definition.inputs.items()  # of personal data the log holds other values
+    names = [name for name, column in inputs if INPUT_PREFIX + name in logged and not column.pii]
     rows = fetch_number(database.execute("SELECT count(*) FROM served"))
     filled = ", ".join(f"count({identifier(INPUT_PREFIX + name)})" for name in names)
     counts = database.execute(f"SELECT {filled} FROM served").fetchone() if names else None
