@@ -25,7 +25,7 @@ import boto3
 import joblib  # type: ignore[import-untyped]
 import numpy as np
 
-from benchmarks.serving import TOML, bench_definition, bench_rows, fitted, inputs_of
+from benchmarks.serving import bench_definition, bench_event, bench_rows, fitted, inputs_of, write_definitions
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.features.compile import compile_features
 from everloop.registry.promotion import promote
@@ -76,7 +76,7 @@ def main() -> None:
         floor = [*isolated, FLOOR, json.dumps([str(layer)]), str(folder / "model.onnx")]
         print(f"median of {TURNS} starts, a model of {len(model) / 1024:,.0f} KiB")
         with local_aws(folder, model) as environment:
-            function = [*isolated, FIRST_ANSWER, json.dumps(_paths(folder, layer)), json.dumps(_event(row))]
+            function = [*isolated, FIRST_ANSWER, json.dumps(_paths(folder, layer)), json.dumps(bench_event([row]))]
             ours = _median_ms(lambda: _until_line(function, environment))
             print(f"{'floor':<28}{_median_ms(lambda: _until_line(floor, {})):>8.0f} ms")
             print(f"{'Everloop':<28}{ours:>8.0f} ms")
@@ -115,25 +115,15 @@ def local_aws(folder: Path, model: bytes) -> Iterator[dict[str, str]]:
 
 
 def _paths(folder: Path, layer: Path) -> list[str]:
-    definitions = folder / "definitions" / "everloop_models"
-    definitions.mkdir(parents=True)
-    (definitions / "__init__.py").touch()
-    (definitions / "bench.toml").write_text(TOML)
+    definitions = folder / "definitions"
+    definitions.mkdir()
+    write_definitions(definitions)
     return [
         str(REPOSITORY / "functions" / "inference"),
         str(build_package() / "python"),
-        str(definitions.parent),
+        str(definitions),
         str(layer),
     ]
-
-
-def _event(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "resource": "/models/{model}/predictions",
-        "pathParameters": {"model": "bench"},
-        "body": json.dumps({"rows": [row]}),
-        "requestContext": {},
-    }
 
 
 def _until_line(command: list[str], environment: dict[str, str]) -> float:

@@ -1,31 +1,47 @@
 """What a prediction costs inside a warm worker, beside scikit-learn on the same fitted model.
 
-One process, AWS calls replaced by the in-memory fakes: parse, validate, score, build answer and log record.
+One process and the function that is deployed; what it asks of AWS is answered by in-memory stand-ins. `--parts` shows
+where the time goes. Then what a million of such requests cost on AWS.
 """
 
+import argparse
+import importlib
+import io
 import json
+import math
 import statistics
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.cost import PRICES_AS_OF, cost_of_a_million, snapshot_dollars_a_month
+from everloop.adapters.api_gateway import json_body, respond
+from everloop.adapters.system_clock import SystemClock
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition, parse_definition
+from everloop.contracts.rows import parse_rows
 from everloop.contracts.tasks import Task
 from everloop.features.compile import compile_features
-from everloop.ids import new_id
+from everloop.ids import new_ids
 from everloop.inference.predictor import Predictor
+from everloop.inference.records import message_bodies, prediction_message
+from everloop.inference.rows import to_columns
 from everloop.inference.service import PredictionService
+from everloop.inference.versions import Versions
 from everloop.registry.promotion import promote
 from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import build_model
 from everloop.training.learned import Learned, fit
 from everloop.training.prepared import Inputs, PreparedDataset
-from tests.fakes import FixedClock, InMemoryObjectStore, InMemoryQueue
+from tests.fakes import InMemoryObjectStore
 from tests.histories import no_history
 
 NUMBERS = [f"x{index}" for index in range(18)]
@@ -47,28 +63,146 @@ TOML = "\n".join(
 )
 
 
+BARS_MS = {1: 0.20, 100: 1.5, 1_000: 10.0}
+"""p50 of a request by its rows."""
+MEMORY_GIB = 1
+"""Of predict, as infra/stacks/serving.py has it."""
+
+
 def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--parts", action="store_true", help="where the time goes")
+    with_parts = arguments.parse_args().parts
     definition = bench_definition()
     dataset, learned = fitted(definition)
     model = build_model(learned, dataset, compile_features(definition).to_onnx())
-    service = _service(model)
     rng = np.random.default_rng(1)
-    print(f"{'rows':>6}{'Everloop p50 ms':>18}{'scikit-learn p50 ms':>22}{'ratio':>8}")
-    for count in (1, 100, 1_000):
-        rows = bench_rows(rng, count)
-        body = json.dumps({"rows": rows})
-        inputs = inputs_of(rows)
-        ours = _median_ms(partial(_answer, service, definition, body))
-        theirs = _median_ms(partial(learned.predict, inputs))
-        print(f"{count:>6}{ours:>18.3f}{theirs:>22.3f}{theirs / ours:>8.1f}")
+    requests = {count: bench_rows(rng, count) for count in BARS_MS}
+    with warm_worker(model) as worker:
+        print(f"{'rows':>6}{'Everloop p50 ms':>18}{'bar':>8}{'scikit-learn p50 ms':>22}{'ratio':>8}")
+        for count, rows in requests.items():
+            ours = _median_ms(partial(worker.handle, bench_event(rows)))
+            theirs = _median_ms(partial(learned.predict, inputs_of(rows)))
+            print(f"{count:>6}{ours:>18.3f}{BARS_MS[count]:>8.2f}{theirs:>22.3f}{theirs / ours:>8.1f}")
+        if with_parts:
+            _print_parts(worker, definition, requests)
+        for rows in (requests[1], requests[100]):
+            _print_cost(worker, bench_event(rows), len(rows))
+    print(f"at rest, SnapStart keeps {MEMORY_GIB} GiB for {snapshot_dollars_a_month(MEMORY_GIB):.2f} USD a month")
+
+
+class Worker(NamedTuple):
+    handle: Callable[[dict[str, Any]], dict[str, Any]]
+    predictor: Predictor
+    queue: "ForgetfulQueue"
+
+
+class ForgetfulQueue:
+    """Keeps the newest message alone: a worker of a million requests shall not grow by them."""
+
+    def __init__(self) -> None:
+        self.newest = ""
+
+    def send(self, body: str) -> None:
+        self.newest = body
+
+    def begin(self, body: str) -> Callable[[], None]:
+        return partial(self.send, body)
+
+
+@contextmanager
+def warm_worker(model: bytes) -> Iterator[Worker]:
+    """functions/inference/predict.py, which takes TOML and `model` for what is deployed; prints go nowhere."""
+    clock = SystemClock()
+    objects = InMemoryObjectStore()
+    registry = ModelRegistry(objects)
+    version = registry.register("bench", "run", {"model.onnx": model, "lineage.json": b"{}"}, now=clock.now())
+    registry.change_aliases("bench", lambda aliases: promote(aliases, version, at=clock.now(), reason="", by="me"))
+    queue = ForgetfulQueue()
+    predict = importlib.import_module("functions.inference.predict")
+    predictor = Predictor(Versions(objects, clock, timedelta(seconds=1)), no_history(clock), predict.rules_of)
+    service = PredictionService(predictor, queue, clock)
+    vars(predict)["service"] = lambda: service  # its composition root, which would pick the adapters of AWS
+    with tempfile.TemporaryDirectory() as folder:
+        write_definitions(Path(folder))
+        sys.path.insert(0, folder)
+
+        def handle(event: dict[str, Any]) -> dict[str, Any]:
+            with redirect_stdout(io.StringIO()):
+                response: dict[str, Any] = predict.lambda_handler(event, None)
+            return response
+
+        yield Worker(handle, predictor, queue)
+        sys.path.remove(folder)
+
+
+def write_definitions(folder: Path) -> None:
+    """The layer of definitions, as a package in `folder`."""
+    package = folder / "everloop_models"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "bench.toml").write_text(TOML)
+
+
+def bench_event(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "resource": "/models/{model}/predictions",
+        "pathParameters": {"model": "bench"},
+        "body": json.dumps({"rows": rows}),
+        "requestContext": {},
+    }
+
+
+def _print_parts(worker: Worker, definition: Definition, requests: dict[int, list[dict[str, Any]]]) -> None:
+    """Each part alone; the last line is what the whole takes beside them."""
+    table: dict[str, list[float]] = {}
+    for rows in requests.values():
+        event = bench_event(rows)
+        now = SystemClock().now()
+        ids = new_ids(now, len(rows))
+        answer = worker.predictor.predict(definition, rows, ids)
+        message = prediction_message(definition, answer, ids, now=now)
+        response = json.loads(worker.handle(event)["body"])
+        columns = _median_ms(partial(to_columns, rows, definition))
+        predict = _median_ms(partial(worker.predictor.predict, definition, rows, ids))
+        parts = {
+            "read JSON": _median_ms(partial(json_body, event)),
+            "judge the body": _median_ms(partial(parse_rows, {"rows": rows}, definition)),
+            "judge and type the cells": columns,
+            "ask rules and model": predict - columns,
+            "make ids": _median_ms(partial(new_ids, now, len(rows))),
+            "make the log message": _median_ms(partial(prediction_message, definition, answer, ids, now=now)),
+            "write the log message": _median_ms(lambda message=message: list(message_bodies(message))),  # type: ignore[misc]
+            "write the answer": _median_ms(partial(respond, response)),
+        }
+        parts["metrics, and the rest"] = _median_ms(partial(worker.handle, event)) - sum(parts.values())
+        for name, milliseconds in parts.items():
+            table.setdefault(name, []).append(milliseconds)
+    print(f"\n{'p50 ms of':<28}" + "".join(f"{count:>9} rows" for count in requests))
+    for name, row in table.items():
+        print(f"{name:<28}" + "".join(f"{milliseconds:>14.3f}" for milliseconds in row))
+
+
+def _print_cost(worker: Worker, event: dict[str, Any], count: int) -> None:
+    handler_ms = _median_ms(partial(worker.handle, event))
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        vars(importlib.import_module("functions.inference.predict"))["lambda_handler"](event, None)
+    lines = cost_of_a_million(
+        handler_ms=handler_ms,
+        memory_gib=MEMORY_GIB,
+        message_bytes=len(worker.queue.newest.encode()),
+        log_bytes=len(printed.getvalue().encode()),
+    )
+    total = math.fsum(line.dollars for line in lines)
+    print(f"\na million requests of {count} row(s), us-east-1, list prices of {PRICES_AS_OF}: {total:.2f} USD,")
+    print(f"{total / count:.2f} USD for a million predictions")
+    for line in lines:
+        print(f"  {line.name:<20}{line.dollars:>8.2f}")
 
 
 def bench_definition() -> Definition:
     return parse_definition(TOML, source="bench.toml")
-
-
-def _answer(service: PredictionService, definition: Definition, body: str) -> None:
-    service.answer(definition, json.loads(body))
 
 
 def fitted(definition: Definition) -> tuple[PreparedDataset, Learned]:
@@ -94,17 +228,6 @@ def fitted(definition: Definition) -> tuple[PreparedDataset, Learned]:
         probes_raw=nothing,
     )
     return dataset, fit("hist-gradient-boosting", PARAMETERS, dataset, slice(None), seed=0)
-
-
-def _service(model: bytes) -> PredictionService:
-    clock = FixedClock()
-    registry = ModelRegistry(InMemoryObjectStore())
-    version = registry.register("bench", "run", {"model.onnx": model, "lineage.json": b"{}"}, now=clock.now())
-    registry.change_aliases(
-        "bench", lambda aliases: promote(aliases, version, at=clock.now(), reason="benchmark", by="benchmark")
-    )
-    predictor = Predictor(registry, no_history(clock), clock, aliases_max_age=timedelta(seconds=1))
-    return PredictionService(predictor, InMemoryQueue(), clock, next_id=lambda: new_id(clock.now()))
 
 
 def bench_rows(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:

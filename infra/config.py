@@ -29,6 +29,10 @@ class Config:
     requests_per_second: int
     predict_concurrency: int
     """Concurrency reserved for predict; 0 reserves none, since small accounts have too little to reserve."""
+    snap_start: bool
+    """Whether predict starts from a snapshot, which costs money at rest and takes the imports off a cold start."""
+    tracing: bool
+    """Whether functions, API and training runs are traced by X-Ray."""
     definitions: tuple[Definition, ...]
 
     @classmethod
@@ -41,6 +45,8 @@ class Config:
             models_dir=models_dir,
             requests_per_second=_whole_number(node, "requests-per-second"),
             predict_concurrency=_whole_number(node, "predict-concurrency"),
+            snap_start=_is_on(node, "snap-start"),
+            tracing=_is_on(node, "tracing"),
             definitions=tuple(load_definitions(models_dir)),
         )
 
@@ -62,6 +68,14 @@ def _one_of(node: Node, name: str, expected: tuple[Any, ...]) -> Any:
     if value not in expected:
         raise ValueError(f"context everloop:{name}: expected one of {', '.join(expected)}, got {value!r}")
     return value
+
+
+def _is_on(node: Node, name: str) -> bool:
+    """JSON's true and false, or the same words on the command line."""
+    value = _text(node, name).lower()
+    if value not in ("true", "false"):
+        raise ValueError(f"context everloop:{name}: expected true or false, got {value!r}")
+    return value == "true"
 
 
 def _whole_number(node: Node, name: str) -> int:

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from everloop.errors import EverloopError
-from local.commands import cloud, data, imports, models, traffic
+from local.commands import cloud, data, experiments, imports, models, traffic
 from local.commands.datasets import datasets
 from local.commands.demo import demo
 from local.commands.new import new
@@ -40,6 +40,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(imports.import_model)
+app.add_typer(experiments.app, name="experiment")
 # What really happened may be a negative number, which is no option.
 app.command(context_settings={"ignore_unknown_options": True})(traffic.outcome)
 

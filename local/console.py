@@ -64,6 +64,13 @@ def announced(target: Target) -> Target:
     return target
 
 
+def traffic_in_words(traffic: dict[str, Any] | None) -> str | None:
+    """`canary: version 3, 25 %`"""
+    if traffic is None:
+        return None
+    return f"{traffic['mode']}: version {traffic['challenger']}, {100 * traffic['share']:g} %"
+
+
 def one_of(known: Sequence[str], beginning: str, kind: str, *, see: str) -> str:
     """The one id that is this text, or begins with it; raises ApiError."""
     found = [beginning] if beginning in known else [name for name in known if name.startswith(beginning)]

@@ -1,4 +1,4 @@
-"""Ask for a training, a reproduction or an import, promote a version, or roll back, on behalf of a person."""
+"""Ask for a training, a reproduction or an import, promote, roll back, or divide the traffic, on behalf of a person."""
 
 from collections.abc import Callable
 from functools import cache
@@ -62,6 +62,9 @@ ROUTES: dict[str, Callable[[Event], dict[str, Any]]] = {
     ),
     "/models/{model}/rollback": lambda event: respond(
         operations().roll_back(_model(event), _body(event), by=_caller(event))
+    ),
+    "/models/{model}/traffic": lambda event: respond(
+        operations().change_traffic(load_definition(path_parameter(event, "model")), _body(event), by=_caller(event))
     ),
 }
 

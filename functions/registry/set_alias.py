@@ -1,8 +1,9 @@
-"""Make the version that passed its gates the champion, if it was judged against the present one."""
+"""Make the version that passed its gates the champion, or put it on trial, if it was judged against the present one."""
 
 from functools import cache
 from typing import Any
 
+from everloop.adapters.definitions import load_definition
 from everloop.adapters.event_bus import EventBridgeBus
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
@@ -25,7 +26,18 @@ def operations() -> Operations:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    promoted, aliases = operations().promote_trained(
-        event["model"], event["version"], against=event["against"], reason=event["reason"], run_id=event["run_id"]
+    introduced = operations().introduce(
+        load_definition(event["model"]),
+        event["version"],
+        mode=event.get("mode", "automatic"),  # unknown to a run that began before this was deployed
+        against=event["against"],
+        reason=event["reason"],
+        run_id=event["run_id"],
     )
-    return {"promoted": promoted, "champion": aliases.champion, "epoch": aliases.epoch}
+    return {
+        "promoted": introduced.status == "promoted",
+        "challenging": introduced.status == "challenging",
+        "detail": introduced.detail,
+        "champion": introduced.aliases.champion,
+        "epoch": introduced.aliases.epoch,
+    }

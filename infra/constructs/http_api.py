@@ -127,7 +127,7 @@ class HttpApi(Construct):
                 stage_name=STAGE,
                 throttling_rate_limit=throttle.rate_limit,
                 throttling_burst_limit=throttle.burst_limit,
-                tracing_enabled=True,
+                tracing_enabled=config.tracing,
                 logging_level=MethodLoggingLevel.ERROR,
                 access_log_destination=LogGroupLogDestination(
                     LogGroup(self, "AccessLogs", retention=LOG_RETENTION, removal_policy=config.removal_policy)

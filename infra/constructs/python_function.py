@@ -5,7 +5,7 @@ from functools import cached_property
 
 from aws_cdk import Duration, Size
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
-from aws_cdk.aws_lambda import Alias, Code, EventSourceMapping, Function, LayerVersion, Tracing
+from aws_cdk.aws_lambda import Alias, Code, EventSourceMapping, Function, LayerVersion, SnapStartConf, Tracing
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
 
@@ -23,7 +23,8 @@ LOG_RETENTION = RetentionDays.THREE_MONTHS
 class PythonFunction(Function):
     """`functions/<stage>/<module>.py`, allowed exactly what `access` says besides writing its logs and traces.
 
-    `dead_letters` takes the events of asynchronous calls that failed to the last.
+    `dead_letters` takes the events of asynchronous calls that failed to the last. With `snap_start` the published
+    versions start from a snapshot of what the import left behind, so nothing may be opened or drawn by an import.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class PythonFunction(Function):
         access: Sequence[PolicyStatement],
         reserved_concurrency: int | None = None,
         scratch_mib: int = 512,
+        snap_start: bool = False,
         dead_letters: DeadLetterQueue | None = None,
     ) -> None:
         source = REPOSITORY / "functions" / stage / f"{module}.py"
@@ -66,7 +68,8 @@ class PythonFunction(Function):
             ephemeral_storage_size=Size.mebibytes(scratch_mib),
             role=role,
             log_group=log_group,
-            tracing=Tracing.ACTIVE,
+            tracing=Tracing.ACTIVE if config.tracing else Tracing.DISABLED,
+            snap_start=SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
             dead_letter_queue=dead_letters,
             environment={
                 **settings.to_env(),
@@ -78,7 +81,9 @@ class PythonFunction(Function):
         accept(self, "L1", reason="The newest runtime that every pinned wheel of the layers is built and tested for.")
         self.timeout_s = timeout_s
         self._role = role
-        accept(role, "IAM5[Resource::*]", reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources.")
+        if config.tracing:
+            reason = "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources."
+            accept(role, "IAM5[Resource::*]", reason=reason)
         for statement in access:
             for resource in statement.resources:
                 if "*" in resource:

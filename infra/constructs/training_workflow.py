@@ -1,4 +1,4 @@
-"""A training run as a state machine: begin, prepare, try and select, fit, evaluate, register, promote, and finish."""
+"""A training run as a state machine: begin, prepare, try and select, fit, evaluate, register, introduce, finish."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -107,6 +107,7 @@ class TrainingWorkflow(Construct):
             {
                 **RUN,
                 "version": JsonPath.number_at("$.registration.version"),
+                "mode": JsonPath.string_at("$.evaluation.promotion"),
                 "against": JsonPath.object_at("$.evaluation.against"),
                 "reason": JsonPath.string_at("$.reason"),
             },
@@ -116,13 +117,14 @@ class TrainingWorkflow(Construct):
 
         registered = self._finish("registered").next(done)
         promotion = (
-            Choice(self, "PromoteNow?")
-            .when(Condition.string_equals("$.evaluation.promotion", "automatic"), promote)
-            .otherwise(registered)
+            Choice(self, "ByHand?")
+            .when(Condition.string_equals("$.evaluation.promotion", "manual"), registered)
+            .otherwise(promote)
         )
         promote.next(
-            Choice(self, "StillTheSameChampion?")
+            Choice(self, "PromotedOrOnTrial?")
             .when(Condition.boolean_equals("$.promotion.promoted", True), self._finish("promoted").next(done))
+            .when(Condition.boolean_equals("$.promotion.challenging", True), self._finish("challenging").next(done))
             .otherwise(registered)
         )
         gates = (
@@ -150,7 +152,7 @@ class TrainingWorkflow(Construct):
             state_machine_type=StateMachineType.STANDARD,
             definition_body=DefinitionBody.from_chainable(begin),
             timeout=RUN_TIMEOUT,
-            tracing_enabled=True,
+            tracing_enabled=config.tracing,
             # Without execution data: an error's text may quote a cell, and the history keeps it anyway.
             logs=LogOptions(
                 destination=LogGroup(self, "Logs", retention=LOG_RETENTION, removal_policy=config.removal_policy),
@@ -158,6 +160,8 @@ class TrainingWorkflow(Construct):
             ),
             removal_policy=config.removal_policy,
         )
+        if not config.tracing:
+            accept(self.state_machine, "SF2", reason="The deployment chose to do without traces.")
         accept(
             self.state_machine,
             "IAM5[Resource::*]",

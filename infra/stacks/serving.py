@@ -6,6 +6,8 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from everloop.settings import (
+    DescribeApiSettings,
+    JudgeTrafficSettings,
     OperateModelsSettings,
     PredictSettings,
     ReadModelsSettings,
@@ -25,12 +27,15 @@ from infra.constructs.statements import (
     write_objects,
 )
 from infra.constructs.work_queue import WorkQueue
+from infra.stacks.pipeline import SCRATCH_MIB
 from infra.stacks.storage import StorageStack
 
 API_TIMEOUT_S = 29
 """API Gateway waits no longer."""
 
 LOG_PREDICTIONS_TIMEOUT_S = 120
+JUDGE_TRAFFIC_TIMEOUT_S = 280
+"""Below the five minutes after which the schedule asks again."""
 
 
 class ServingStack(Stack):
@@ -57,6 +62,7 @@ class ServingStack(Stack):
             memory_size_mib=1024,
             timeout_s=API_TIMEOUT_S,
             reserved_concurrency=config.predict_concurrency or None,
+            snap_start=config.snap_start,
             access=[
                 read_objects(models, "*/versions/*", "*/aliases.json"),
                 list_keys(models),
@@ -75,6 +81,18 @@ class ServingStack(Stack):
             memory_size_mib=512,
             timeout_s=API_TIMEOUT_S,
             access=[send_messages(self.predictions)],
+        )
+        self.describe_api = PythonFunction(
+            self,
+            "DescribeApi",
+            config=config,
+            stage="inference",
+            module="describe_api",
+            settings=DescribeApiSettings(),
+            layers=layers.serving,
+            memory_size_mib=512,
+            timeout_s=API_TIMEOUT_S,
+            access=[],
         )
         self.record_events = PythonFunction(
             self,
@@ -122,6 +140,29 @@ class ServingStack(Stack):
                 publish_events(bus),
             ],
         )
+        self.judge_traffic = PythonFunction(
+            self,
+            "JudgeTraffic",
+            config=config,
+            stage="monitoring",
+            module="judge_traffic",
+            settings=JudgeTrafficSettings(
+                lake_bucket=lake.bucket_name, models_bucket=models.bucket_name, event_bus=bus.event_bus_name
+            ),
+            layers=layers.data,
+            memory_size_mib=3008,
+            timeout_s=JUDGE_TRAFFIC_TIMEOUT_S,
+            scratch_mib=SCRATCH_MIB,
+            access=[
+                read_objects(lake, "predictions/*", "outcomes/*", "experiments/*"),
+                write_objects(lake, "experiments/*"),
+                list_keys(lake),
+                read_objects(models, "*/aliases.json"),
+                write_objects(models, "*/aliases.json"),
+                list_keys(models),
+                publish_events(bus),
+            ],
+        )
 
         self.api = HttpApi(self, "Api", config=config)
         self.api.for_key_holders(
@@ -130,6 +171,7 @@ class ServingStack(Stack):
             "POST /models/{model}/versions/{version}/predictions",
         )
         self.api.for_key_holders(self.record_outcome, "POST /models/{model}/outcomes")
+        self.api.for_key_holders(self.describe_api, "GET /openapi.json", "GET /docs")
         # Its rows become training data: who may only ask for predictions may not change what the next model learns.
         self.api.for_operators(self.record_events, "POST /models/{model}/events")
         self.api.for_operators(
@@ -155,14 +197,18 @@ class ServingStack(Stack):
             "POST /models/{model}/imports",
             "POST /models/{model}/promote",
             "POST /models/{model}/rollback",
+            "POST /models/{model}/traffic",
         )
+        self.api.for_operators(self.judge_traffic, "GET /models/{model}/traffic")
 
         self.functions = [
             self.predict,
             self.record_outcome,
+            self.describe_api,
             self.record_events,
             self.read_models,
             self.operate_models,
+            self.judge_traffic,
         ]
         self.dead_letters = [self.predictions.dead_letters]
 

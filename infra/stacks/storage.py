@@ -1,5 +1,8 @@
 """Where everything lies: three buckets, the queues their objects arrive in, a table of histories, and the event bus."""
 
+import math
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -8,6 +11,7 @@ from aws_cdk.aws_events import EventBus
 from aws_cdk.aws_s3 import LifecycleRule
 from constructs import Construct
 
+from everloop.contracts.definition import Definition
 from infra.config import Config
 from infra.constructs.findings import accept
 from infra.constructs.private_bucket import PrivateBucket
@@ -46,6 +50,7 @@ class StorageStack(Stack):
             lifecycle_rules=[
                 LifecycleRule(id="Staged", prefix="staged/", expiration=INTERMEDIATE_MAX_AGE),
                 LifecycleRule(id="Work", prefix="work/", expiration=INTERMEDIATE_MAX_AGE),
+                *_log_lifecycle(config.definitions),
             ],
         )
         self.models = PrivateBucket(self, "Models", config=config, access_logs=access_logs)
@@ -75,3 +80,13 @@ class StorageStack(Stack):
         CfnOutput(self, "ModelsBucketName", value=self.models.bucket_name)
         CfnOutput(self, "HistoryTableName", value=self.history.table_name)
         CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
+
+
+def _log_lifecycle(definitions: Sequence[Definition]) -> Iterator[LifecycleRule]:
+    """Each model's log for as long as it says; what finds an id in it lies by the hour, and goes with the last."""
+    days = {each.name: math.ceil(each.serving.log_retention / timedelta(days=1)) for each in definitions}
+    for model, age in days.items():
+        for kind in ("predictions", "outcomes"):
+            yield LifecycleRule(id=f"{kind.title()}-{model}", prefix=f"{kind}/{model}/", expiration=Duration.days(age))
+    if days:
+        yield LifecycleRule(id="Lookup", prefix="lookup/", expiration=Duration.days(max(days.values())))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from local.commands.runs import print_run
-from local.console import AsJson, Name, announced, moment, print_json, print_table, stderr, stdout
+from local.console import AsJson, Name, announced, moment, print_json, print_table, stderr, stdout, traffic_in_words
 from local.loop import Loop
 from local.target import Target
 from local.watch import RunWatch
@@ -53,7 +53,7 @@ def train(
     watch: Watch = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a candidate, judge it, and promote it if it passes its gates."""
+    """Train a candidate, judge it, and promote it, or try it beside the champion, if it passes its gates."""
     loop = Loop(announced(Target.current()))
     report = wait_and_print(loop, name, loop.train(name, reason=reason, as_of=as_of), watch=watch, as_json=as_json)
     if report["status"] == "failed":
@@ -98,8 +98,11 @@ def models(as_json: AsJson = False) -> None:
         print_json(found)
         return
     print_table(
-        ["model", "task", "champion", "versions", "description"],
-        [(m["model"], m["task"], m["champion"], len(m["versions"]), m["description"]) for m in found],
+        ["model", "task", "champion", "experiment", "versions", "description"],
+        [
+            (m["model"], m["task"], m["champion"], traffic_in_words(m["traffic"]), len(m["versions"]), m["description"])
+            for m in found
+        ],
     )
 
 
@@ -111,11 +114,11 @@ def versions(name: Name, as_json: AsJson = False) -> None:
         return
     metrics = list(found[0]["metrics"]) if found else []
     print_table(
-        ["version", "champion", *metrics, "created", "run"],
+        ["version", "role", *metrics, "created", "run"],
         [
             (
                 str(v["version"]),
-                "champion" if v["champion"] else "",
+                _role(v),
                 *(v["metrics"][metric] for metric in metrics),
                 v["created_at"][:19],
                 v["run_id"],
@@ -156,7 +159,7 @@ def promote(
 ) -> None:
     """Make a version the champion."""
     body = {"version": version, **({"reason": reason} if reason else {})}
-    _print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/promote", body), as_json)
+    print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/promote", body), as_json)
 
 
 def rollback(
@@ -166,7 +169,7 @@ def rollback(
 ) -> None:
     """Give the championship back to the version before."""
     body = {"reason": reason} if reason else {}
-    _print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/rollback", body), as_json)
+    print_aliases(Loop(announced(Target.current())).call("POST", f"/models/{name}/rollback", body), as_json)
 
 
 def history(
@@ -176,7 +179,7 @@ def history(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell who was champion when, and why."""
+    """Tell who was champion when, which experiments ran beside, and why."""
     loop = Loop(Target.current())
     found = loop.champion_at(name, at) if at else loop.call("GET", f"/models/{name}/history")
     if as_json:
@@ -186,9 +189,18 @@ def history(
         stdout.print(_who_was_champion(found))
         return
     print_table(
-        ["epoch", "at", "action", "champion", "before", "by", "reason"],
+        ["epoch", "at", "action", "champion", "before", "experiment", "by", "reason"],
         [
-            (str(c["epoch"]), c["at"][:19], c["action"], str(c["champion"]), c["previous"], c["by"], c["reason"])
+            (
+                str(c["epoch"]),
+                c["at"][:19],
+                c["action"],
+                str(c["champion"]),
+                c["previous"],
+                traffic_in_words(c["traffic"]),
+                c["by"],
+                c["reason"],
+            )
             for c in found["history"]
         ],
     )
@@ -265,12 +277,19 @@ def _who_was_champion(found: dict[str, Any]) -> str:
             f"version {found['champion']} was champion of {found['model']} at {found['at']}",
             f"  {change['action']} (epoch {change['epoch']}) by {change['by']}: {change['reason']}",
             f"  from {change['at']} until {found['until'] or 'now'}",
+            *([f"  beside it: {traffic_in_words(found['traffic'])}"] if found["traffic"] else []),
         ]
     )
 
 
-def _print_aliases(aliases: dict[str, Any], as_json: bool) -> None:
+def print_aliases(aliases: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(aliases)
-    else:
-        stdout.print(f"version {aliases['champion']} is champion of {aliases['model']} (epoch {aliases['epoch']})")
+        return
+    stdout.print(f"version {aliases['champion']} is champion of {aliases['model']} (epoch {aliases['epoch']})")
+    if aliases["traffic"]:
+        stdout.print(f"  beside it: {traffic_in_words(aliases['traffic'])}")
+
+
+def _role(version: dict[str, Any]) -> str:
+    return "champion" if version["champion"] else "challenger" if version["challenger"] else ""

@@ -86,7 +86,7 @@ def print_run(report: dict[str, Any]) -> None:
         stdout.print(f"  {report['choice']}")
     if report["status"] == "failed":
         stdout.print(f"  {report['error']['type']}: {report['reason']}")
-    elif report["reproduces"]:
+    elif report["reproduces"] or report["status"] == "challenging":
         stdout.print(f"  {report['reason']}")
 
 
@@ -145,7 +145,7 @@ def _champion(run: dict[str, Any]) -> str | None:
 
 
 def _result(run: dict[str, Any]) -> str:
-    """`promoted version 3`, `refused by champion, size`, `failed: 12 rows …`."""
+    """`promoted version 3`, `challenging version 4`, `refused by champion, size`, `failed: 12 rows …`."""
     if run["status"] == "failed":
         return _in_short(f"failed: {run['reason']}")
     version = f" version {run['version']}" if run["version"] else ""

@@ -34,9 +34,18 @@ IN_PROSE = [
 def command_line() -> Any:
     """The commands of `everloop`, parsing their arguments and doing nothing."""
     group: Any = typer.main.get_command(cli.app)
-    for command in group.commands.values():
+    for command in known_commands(group).values():
         command.callback = lambda **_: None
     return group
+
+
+def known_commands(group: Any) -> dict[str, Any]:
+    """Each command by all its words: `train`, `experiment start`."""
+    found = {}
+    for name, command in group.commands.items():
+        below = known_commands(command) if hasattr(command, "commands") else {}
+        found |= {f"{name} {word}": each for word, each in below.items()} or {name: command}
+    return found
 
 
 @cache
@@ -65,20 +74,23 @@ def test_a_command_in_the_text_exists_with_its_options(command: list[str]) -> No
     if program == "make":
         assert make_knows(name, *arguments) is None
         return
-    known = command_line().commands
-    assert name in known
-    options = {option for parameter in known[name].params for option in parameter.opts} | {"--help"}
+    known = known_commands(command_line())
+    meant = [each for words, each in known.items() if f"{' '.join(command[1:])} ".startswith(f"{words} ")]
+    meant = meant or [each for words, each in known.items() if arguments == [] and words.split()[0] == name]
+    assert meant
+    options = {option for each in meant for parameter in each.params for option in parameter.opts} | {"--help"}
     assert {word.split("=")[0] for word in arguments if word.startswith("-")} <= options
 
 
-@pytest.mark.parametrize("name", command_line().commands)
+@pytest.mark.parametrize("name", known_commands(command_line()))
 def test_every_command_explains_itself(name: str) -> None:
-    shown = CliRunner().invoke(cli.app, [name, "--help"])
+    shown = CliRunner().invoke(cli.app, [*name.split(), "--help"])
     assert shown.exit_code == 0
-    assert command_line().commands[name].help, "a docstring"
+    assert known_commands(command_line())[name].help, "a docstring"
 
 
 def test_every_command_is_on_some_page() -> None:
     told: list[Snippet] = [*blocks(*SHELLS), *spans()]
     text = "\n".join(snippet.text for snippet in told)
-    assert {name for name in command_line().commands if not re.search(rf"\beverloop {name}\b", text)} == set()
+    names = known_commands(command_line())
+    assert {name for name in names if not re.search(rf"\beverloop {name}\b", text)} == set()

@@ -22,7 +22,7 @@ STAGES = {
         "finish_run",
     },
     "registry": {"register_version", "set_alias", "read_models", "operate_models"},
-    "inference": {"predict", "record_outcome"},
+    "inference": {"predict", "record_outcome", "describe_api"},
     "monitoring": {"log_predictions", "check_model"},
 }
 MODULES = sorted(set().union(*STAGES.values()))
@@ -150,3 +150,9 @@ def test_predictions_are_answered_by_a_published_version(assembly: Assembly) -> 
     [(_, alias)] = assembly.resources("AWS::Lambda::Alias")
     assert alias["Name"] == "live"
     assert "Fn::GetAtt" in alias["FunctionVersion"]
+
+
+def test_predict_alone_starts_from_a_snapshot(assembly: Assembly) -> None:
+    snapped = {name: each["SnapStart"] for name, each in assembly.functions().items() if "SnapStart" in each}
+    assert snapped == {"predict": {"ApplyOn": "PublishedVersions"}}
+    assert assembly.functions()["predict"]["EphemeralStorage"] == {"Size": 512}, "SnapStart takes no more"

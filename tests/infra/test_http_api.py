@@ -10,6 +10,8 @@ KEY_HOLDERS = {
     ("POST", "/models/{model}/predictions"),
     ("POST", "/models/{model}/versions/{version}/predictions"),
     ("POST", "/models/{model}/outcomes"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
 }
 OPERATORS = {
     ("POST", "/models/{model}/events"),
@@ -31,6 +33,7 @@ OPERATORS = {
     ("POST", "/models/{model}/imports"),
     ("POST", "/models/{model}/promote"),
     ("POST", "/models/{model}/rollback"),
+    ("POST", "/models/{model}/traffic"),
 }
 
 

@@ -32,7 +32,7 @@ def test_definitions_travel_as_a_package(assembly: Assembly) -> None:
     packages = list(assembly.folder.glob("asset.*/python/everloop_models"))
     assert len(packages) == 1
     names = {path.name for path in packages[0].iterdir()}
-    assert names == {"__init__.py", "parcel-delay.toml", "shop-demand.toml"}
+    assert names == {"__init__.py", "parcel-delay.rules.onnx", "parcel-delay.toml", "shop-demand.toml"}
 
 
 def test_every_function_and_every_dead_letter_queue_has_an_alarm(assembly: Assembly) -> None:

@@ -32,11 +32,25 @@ def test_data_is_versioned_and_outlives_its_stack(assembly: Assembly) -> None:
     assert len(versioned) == 3  # landing, lake and models; not the access logs
 
 
-@pytest.mark.parametrize(("bucket", "expiring"), [("Lake", {"staged/", "work/"}), ("Landing", {"imports/"})])
-def test_only_intermediate_objects_expire(assembly: Assembly, bucket: str, expiring: set[str]) -> None:
+LOG = {
+    "predictions/parcel-delay/": 31,
+    "outcomes/parcel-delay/": 31,
+    "predictions/shop-demand/": 365,
+    "outcomes/shop-demand/": 365,
+    "lookup/": 365,
+}
+"""What the definitions in tests/infra/models say, in whole days, and the default."""
+
+
+@pytest.mark.parametrize(
+    ("bucket", "expiring"), [("Lake", {"staged/": 30, "work/": 30, **LOG}), ("Landing", {"imports/": 30})]
+)
+def test_only_intermediate_objects_and_the_log_expire(
+    assembly: Assembly, bucket: str, expiring: dict[str, int]
+) -> None:
     [found] = [each for name, each in assembly.resources("AWS::S3::Bucket") if f"/{bucket}" in name]
     rules = found["LifecycleConfiguration"]["Rules"]
-    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == expiring
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == expiring
 
 
 def test_staged_rows_and_uploads_are_announced_to_their_queues(assembly: Assembly) -> None:

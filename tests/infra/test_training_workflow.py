@@ -58,7 +58,7 @@ def test_trials_go_on_from_rung_to_rung_until_the_last(states: dict[str, State])
 
 def test_every_task_retries_what_is_transient_and_catches_the_rest(states: dict[str, State]) -> None:
     tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
-    assert len(tasks) == 14
+    assert len(tasks) == 15
     for name, task in tasks.items():
         [retry] = task["Retry"]
         assert {"Lambda.TooManyRequestsException", "PreconditionFailedError"} <= set(retry["ErrorEquals"]), name
@@ -84,7 +84,7 @@ def test_a_failing_step_is_reported_under_its_own_name(states: dict[str, State])
     assert states["Failed"] == {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}
 
 
-@pytest.mark.parametrize("status", ["failed", "refused", "registered", "promoted", "compared"])
+@pytest.mark.parametrize("status", ["failed", "refused", "registered", "promoted", "challenging", "compared"])
 def test_every_end_is_reported_with_the_whole_state(states: dict[str, State], status: str) -> None:
     assert states[f"Finish{status.title()}"]["Parameters"] == {
         "model.$": "$.model",
@@ -113,12 +113,20 @@ def test_an_imported_model_is_judged_without_a_search(states: dict[str, State]) 
     assert (imported["ResultPath"], imported["Next"]) == ("$.candidate", "EvaluateCandidate")
 
 
-def test_only_a_candidate_that_passed_is_registered_and_only_automatic_ones_are_promoted(
+def test_only_a_candidate_that_passed_is_registered_and_only_a_person_s_waits_for_one(
     states: dict[str, State],
 ) -> None:
     [passed] = states["GatesPassed?"]["Choices"]
     assert passed == {"Variable": "$.evaluation.passed", "BooleanEquals": True, "Next": "RegisterVersion"}
     assert states["GatesPassed?"]["Default"] == "FinishRefused"
-    [automatic] = states["PromoteNow?"]["Choices"]
-    assert automatic == {"Variable": "$.evaluation.promotion", "StringEquals": "automatic", "Next": "SetAlias"}
-    assert states["PromoteNow?"]["Default"] == "FinishRegistered"
+    [manual] = states["ByHand?"]["Choices"]
+    assert manual == {"Variable": "$.evaluation.promotion", "StringEquals": "manual", "Next": "FinishRegistered"}
+    assert states["ByHand?"]["Default"] == "SetAlias"
+
+
+def test_a_version_is_introduced_as_its_definition_says_and_the_run_ends_as_it_went(states: dict[str, State]) -> None:
+    assert states["SetAlias"]["Parameters"]["mode.$"] == "$.evaluation.promotion"
+    promoted, challenging = states["PromotedOrOnTrial?"]["Choices"]
+    assert (promoted["Variable"], promoted["Next"]) == ("$.promotion.promoted", "FinishPromoted")
+    assert (challenging["Variable"], challenging["Next"]) == ("$.promotion.challenging", "FinishChallenging")
+    assert states["PromotedOrOnTrial?"]["Default"] == "FinishRegistered"

@@ -199,8 +199,14 @@ def test_outcomes_of_one_class_are_no_performance_and_leave_no_nan(serving: Plan
             ('{ type = "category", allowed = ["axial", "radial", "Zahnrad-Ölpumpe"] }', '"integer"'),
             ["pressure", "starts"],
         ),
+        (('"number", minimum = 0, maximum = 1000', '"number", pii = "hash"'), ["kind", "starts"]),
     ],
-    ids=["a column is renamed", "a number became a category", "a category became a number"],
+    ids=[
+        "a column is renamed",
+        "a number became a category",
+        "a category became a number",
+        "a number became personal data",
+    ],
 )
 def test_a_changed_definition_does_not_stop_the_checks_of_the_old_champion(
     serving: Plant, deploy_models: Callable[..., None], tmp_path: Path, change: tuple[str, str], compared: list[str]

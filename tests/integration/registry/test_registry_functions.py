@@ -40,10 +40,22 @@ def test_the_version_of_a_run_becomes_champion_once(plant: Plant) -> None:
     register(plant.registry, MODEL, "run-1")
     for _ in range(2):
         told = set_alias.lambda_handler(event("registry/set_alias.json"), None)
-        assert told == {"promoted": True, "champion": 1, "epoch": 1}
+        assert told == {"promoted": True, "challenging": False, "detail": "", "champion": 1, "epoch": 1}
     (change,) = plant.registry.aliases(MODEL).history
     assert change.by == f"run {event('registry/set_alias.json')['run_id']}"
     assert {told["type"] for told in plant.events()} == {"model.alias_changed"}
+
+
+def test_the_version_of_a_run_is_put_on_trial_where_the_definition_says_so(plant: Plant) -> None:
+    for number in (1, 2):
+        register(plant.registry, MODEL, f"run-{number}")
+    operate("promote")
+    request = event("registry/set_alias.json") | {"version": 2, "mode": "canary", "against": 1}
+    for _ in range(2):
+        told = set_alias.lambda_handler(request, None)
+        assert (told["promoted"], told["challenging"], told["champion"], told["epoch"]) == (False, True, 1, 2)
+        assert told["detail"].startswith("began an experiment (canary) with version 2 since ")
+    assert {told["type"] for told in plant.events()} == {"model.alias_changed", "model.traffic_changed"}
 
 
 def test_every_read_route_answers(plant: Plant) -> None:
@@ -112,6 +124,7 @@ SAMPLES = (
     "request_import",
     "promote",
     "roll_back",
+    "change_traffic",
 )
 
 
@@ -147,9 +160,24 @@ def test_an_operator_promotes_and_rolls_back(plant: Plant) -> None:
     assert [told["data"]["by"] for told in plant.events()] == ["arn:aws:iam::123456789012:user/ann"] * 3
 
 
+def test_an_operator_begins_an_experiment_and_stops_it(plant: Plant) -> None:
+    for number in (1, 2):
+        register(plant.registry, MODEL, f"run-{number}")
+    operate("promote")
+    status, body = operate("change_traffic")
+    assert (status, body["champion"], body["traffic"]["challenger"]) == (200, 1, 2)
+    assert (body["traffic"]["share"], read("read_model")[1]["traffic"]) == (0.2, body["traffic"])
+    assert operate("change_traffic")[0] == 409, "one at a time"
+    assert operate("change_traffic", body='{"mode": "champion"}')[1]["traffic"] is None
+    types = [told["type"] for told in plant.events()]
+    assert types == ["model.alias_changed", "model.traffic_changed", "model.traffic_changed"]
+
+
 @pytest.mark.parametrize(
     ("sample", "body", "status"),
     [
+        ("change_traffic", None, 400),
+        ("change_traffic", '{"mode": "ab", "challenger": 9}', 404),
         ("promote", None, 400),
         ("promote", "{}", 400),
         ("promote", '{"version": "1"}', 400),

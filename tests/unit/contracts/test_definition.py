@@ -63,7 +63,20 @@ def test_four_lines_are_a_definition() -> None:
         ("[training]\nmetric = 'f1'", "metric 'f1' is not one of binary-classification: roc_auc, log_loss, accuracy"),
         ("[training]\nmetric = 'r2'", "metric 'r2' is not one of binary-classification"),
         ("[promotion]\nminimum = { rocauc = 0.6 }", "metric 'rocauc' is not one of"),
-        ("[promotion]\nmode = 'canary'", "promotion.mode: Input should be 'automatic' or 'manual', got 'canary'"),
+        (
+            "[promotion]\nmode = 'blue'",
+            "promotion.mode: Input should be 'automatic', 'canary', 'shadow' or 'manual', got",
+        ),
+        (
+            "[promotion]\ncanary.steps = [0.5, 0.2]",
+            "promotion.canary.steps: expected growing shares, each above 0 and below 1, got [0.5, 0.2]",
+        ),
+        ("[promotion]\nshadow.for = '1 day'", "promotion.shadow: unknown key 'for'; valid keys: during, guardrails"),
+        ("[columns.mail]\ntype = 'text'\npii = 'encrypt'", "columns.mail.pii: Input should be 'hash' or 'drop', got"),
+        (
+            "[serving]\nlog_retention = '6 days'",
+            "serving.log_retention: expected at least the 1 week of monitoring.window, got 6 days",
+        ),
         ("[training]\nalgorithms = ['ridge']", "algorithm 'ridge' is not one of binary-classification: hist-gradient-"),
         ("[training]\nalgorithms = ['naive-bayes']", "algorithm 'naive-bayes' is not one of"),
         ("[serving]\nfallback = 'yes'", "serving.fallback 'yes': a label for multiclass tasks, a list of items"),
@@ -164,6 +177,76 @@ def test_costs_are_of_two_kinds_of_wrong_labels(task: Task) -> None:
     declared = example(Task.BINARY, serving={"costs": costs}).serving.costs
     assert declared is not None
     assert declared.threshold == 0.25
+
+
+def rule(answer: Any, name: str = "short-hop") -> dict[str, Any]:
+    return {"name": name, "when": "a > 1", "answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "expected"),
+    [
+        (Task.BINARY, "yes", "'yes': a label for multiclass tasks, a list of items for recommendations, a number for"),
+        (Task.BINARY, 1.5, "1.5: expected a probability from 0 to 1"),
+        (Task.REGRESSION, ["a"], "('a',): a label for multiclass tasks"),
+        (Task.MULTICLASS, 0.5, "0.5: a label for multiclass tasks"),
+        (Task.MULTICLASS, "middling", "'middling': 'middling' is not in columns.y.allowed; expected of low, high"),
+        (Task.RECOMMENDATION, "bread", "'bread': a label for multiclass tasks, a list of items for recommendations"),
+    ],
+)
+def test_what_answers_without_a_model_answers_as_the_task_does(task: Task, answer: Any, expected: str) -> None:
+    levels = {"columns": {"a": "number", "y": {"type": "category", "allowed": ["low", "high"]}}}
+    sections: dict[str, Any] = levels if task is Task.MULTICLASS else {}
+    with pytest.raises(ValueError, match=re.escape(f"serving.fallback {expected}")):
+        example(task, serving={"fallback": answer}, **sections)
+    fine: Any = {Task.MULTICLASS: "low", Task.RECOMMENDATION: ["bread", "milk"]}.get(task, 0.5)
+    with pytest.raises(ValueError, match=re.escape(f"serving.rules[1] (short-hop): answer {expected}")):
+        example(task, serving={"rules": [rule(fine, "other"), rule(answer)]}, **sections)
+
+
+def test_rules_have_names_of_their_own() -> None:
+    with pytest.raises(ValueError, match=re.escape("serving.rules[1] (short-hop): an earlier rule has this name")):
+        example(Task.BINARY, serving={"rules": [rule(0.1), rule(0.2)]})
+    assert "serving.rules.0.name: String should match" in problem(
+        f"{MINIMAL}[[serving.rules]]\nname = 'Short hop'\nwhen = 'speed < 1'\nanswer = 0\n"
+    )
+
+
+def personal(column: str, pii: str) -> dict[str, Any]:
+    """The columns of pump-failure, of which one is personal data."""
+    columns: dict[str, Any] = pump_failure().model_dump(mode="json", exclude_defaults=True)["columns"]
+    return columns | {column: columns[column] | {"pii": pii}}
+
+
+@pytest.mark.parametrize(("role", "column"), [("target", "failed"), ("timestamp", "measured_at")])
+def test_what_the_log_is_about_cannot_be_kept_out_of_it(role: str, column: str) -> None:
+    with pytest.raises(ValueError, match=f"columns.{column}.pii: the {role} cannot be kept out of the log"):
+        pump_failure(columns=personal(column, "hash"))
+
+
+@pytest.mark.parametrize(
+    ("column", "features", "unlogged"),
+    [
+        ("kind", {}, ("kind",)),
+        ("pump", {}, ()),  # the entity, which nothing learns from: the log lacks nothing that a score needs
+        ("pump", {"is_new": "pump LIKE 'N%'"}, ("pump",)),
+    ],
+)
+def test_no_shadow_where_the_log_lacks_what_a_model_may_read(
+    column: str, features: dict[str, str], unlogged: tuple[str, ...]
+) -> None:
+    sections: dict[str, Any] = {"columns": personal(column, "drop"), "features": features}
+    assert pump_failure(**sections).unlogged_inputs == unlogged
+    if not unlogged:
+        assert pump_failure(**sections, promotion={"mode": "shadow"}).promotion.mode == "shadow"
+        return
+    with pytest.raises(ValueError, match=f"promotion.mode: a shadow is scored with .* and of '{column}' it has no"):
+        pump_failure(**sections, promotion={"mode": "shadow"})
+
+
+def test_a_recommendation_reads_its_user() -> None:
+    columns = {"y": "category", "c": {"type": "category", "pii": "hash"}, "t": "timestamp"}
+    assert example(Task.RECOMMENDATION, columns=columns).unlogged_inputs == ("c",)
 
 
 @pytest.mark.parametrize("hints", [{"delimiter": '"'}, {"delimiter": "'", "quote": "'"}])

@@ -131,8 +131,8 @@ def test_the_fast_reader_says_what_the_slow_one_does(body: str, cut: int) -> Non
 @pytest.mark.parametrize(
     "body",
     [
-        '{"a":1,"a" :2,"b":":"}',
-        '{"a":":","b":1,"b" :1}',
+        '{"a" :1,"a" :2,"b":":"}',
+        '{"a":":","b" :1,"b" :1}',
         '{"a":"\\":","b"\n:1,"b":1}',
         '{"a:":1,"a:":1}',
         '{"a":1,"\\u0061":1,"b":"x:"}',

@@ -54,6 +54,19 @@ def test_null_and_absent_are_nan_or_empty_text(absent: bool) -> None:
     assert np.isnan(columns["outdoors"][0, 0])
 
 
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_rows_with_other_keys_or_another_order_are_read_alike(count: int) -> None:
+    row = pump_row(kind=None, pump="P-1")
+    turned = dict(reversed(row.items()))
+    lacking = {name: value for name, value in row.items() if name != "kind"}
+    expected = to_columns([row] * count, DEFINITION)
+    for rows in ([turned] * count, [row, turned, lacking] * (count // 3) or [lacking], [lacking] * count):
+        columns = to_columns(rows, DEFINITION)
+        assert list(columns) == list(expected)
+        for name, values in columns.items():
+            np.testing.assert_array_equal(values, expected[name])
+
+
 @pytest.mark.parametrize(
     ("column", "value", "expected", "got"),
     [

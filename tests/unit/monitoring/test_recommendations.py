@@ -8,7 +8,7 @@ import numpy as np
 from everloop import metrics
 from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
-from everloop.monitoring.check import _comparable
+from everloop.monitoring.comparable import comparable
 from everloop.monitoring.log import parse_message, write_messages
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.stores.predictions import PredictionLog
@@ -70,7 +70,7 @@ def test_a_hit_is_any_of_the_items_that_were_taken(tmp_path: Path) -> None:
     taken: list[tuple[int, str | float]] = [(0, "x"), (0, "c"), (0, "c"), (1, "ü字"), (2, "x")]
     found = window(definition(), answers, taken, tmp_path)
     assert (found.rows, len(found.actual)) == (4, 3), "of the last nothing is known yet"
-    actual, relevance = _comparable(definition(), found)
+    actual, relevance = comparable(definition(), found.actual, found.score, found.label)
     assert actual.tolist() == [2, 1, 1]
     assert relevance.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
     assert np.isclose(metrics.hit_rate(actual, relevance), 2 / 3)
@@ -79,5 +79,5 @@ def test_a_hit_is_any_of_the_items_that_were_taken(tmp_path: Path) -> None:
 def test_ids_that_are_numbers_are_the_same_however_they_are_written(tmp_path: Path) -> None:
     asked = definition(columns={"article": "integer"}, serving={})
     found = window(asked, ["[12, 5]"], [(0, 5.0)], tmp_path)
-    actual, relevance = _comparable(asked, found)
+    actual, relevance = comparable(asked, found.actual, found.score, found.label)
     assert (actual.tolist(), relevance.tolist()) == ([1], [[0, 1]])

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import HistorySkew
 from everloop.contracts.predictions import PredictionsMessage
 from everloop.inference.predictor import Answer
@@ -109,4 +110,27 @@ def test_predictions_from_before_the_history_was_declared_are_not_compared(traff
     traffic.arrive(rows_sql(0, 100))
     traffic.answer(requests(10))
     traffic.definition = payments()
+    assert traffic.skew() is None
+
+
+def personal(definition: Definition, column: str) -> Definition:
+    """The same one, with a column of which the log has a hash."""
+    raw = definition.model_dump(mode="json", exclude_defaults=True)
+    raw["columns"][column]["pii"] = "hash"
+    return Definition.model_validate(raw)
+
+
+@pytest.mark.parametrize("column", ["card", "shop"])
+def test_histories_of_personal_data_are_not_compared_and_the_others_are(traffic: Traffic, column: str) -> None:
+    traffic.definition = personal(traffic.definition, column)
+    traffic.arrive(rows_sql(0, 1_000))
+    traffic.answer(requests(300))
+    assert traffic.skew() == HistorySkew(rows=300, different=0)
+
+
+def test_where_every_history_is_of_personal_data_nothing_is_compared(traffic: Traffic) -> None:
+    history = {"card_rows": {"value": "count()", "by": "card", "over": "1 day"}}
+    traffic.definition = personal(payments(history=history), "card")
+    traffic.arrive(rows_sql(0, 1_000))
+    traffic.answer(requests(300))
     assert traffic.skew() is None

@@ -40,6 +40,12 @@ def test_a_refused_run_tells_which_gates_refused_it(world: World) -> None:
     assert report.version is None
 
 
+def test_a_run_tells_why_its_version_is_on_trial(world: World) -> None:
+    state = {"model": MODEL, "run_id": "r", "reason": "new rows", "promotion": {"detail": "began an experiment"}}
+    report = finish_run(state, "challenging", registry=world.registry, events=world.bus, clock=world.clock)
+    assert (report.status, report.reason, report.asked_because) == ("challenging", "began an experiment", "new rows")
+
+
 def test_a_run_tells_what_it_tried_and_which_trial_became_the_candidate(world: World) -> None:
     report = finish(world, "finish_run_promoted")
     lost, kept = report.trials

@@ -24,13 +24,19 @@ def test_a_model_shows_its_inputs_and_state(world: World, views: ModelViews) -> 
     world.operations.promote(MODEL, {"version": 2}, by="ann")
     shown = views.model(pump_failure())
     assert (shown["champion"], shown["epoch"], shown["versions"]) == (2, 1, [1, 2])
+    assert shown["traffic"] is None
     assert shown["inputs"]["measured_at"] == "timestamp"
     assert "failed" not in shown["inputs"]
 
 
 def test_versions_tell_which_one_is_champion(world: World, views: ModelViews) -> None:
     world.operations.promote(MODEL, {"version": 2}, by="ann")
-    assert [version["champion"] for version in views.versions(MODEL)["versions"]] == [False, True]
+    world.operations.change_traffic(pump_failure(), {"mode": "ab", "challenger": 1}, by="ann")
+    first, second = views.versions(MODEL)["versions"]
+    assert [(version["champion"], version["challenger"]) for version in (first, second)] == [
+        (False, True),
+        (True, False),
+    ]
 
 
 def test_a_version_shows_lineage_metrics_and_card(views: ModelViews) -> None:
@@ -74,6 +80,17 @@ def test_who_was_champion_at_a_moment_is_told_with_the_change_and_its_end(world:
     assert (second["champion"], second["until"]) == (2, None)
 
 
+def test_a_model_and_a_moment_tell_of_the_experiment_beside_the_champion(world: World, views: ModelViews) -> None:
+    world.operations.promote(MODEL, {"version": 1}, by="ann")
+    world.clock.advance(HOUR)
+    world.operations.change_traffic(pump_failure(), {"mode": "canary", "challenger": 2}, by="ann")
+    shown = views.model(pump_failure())["traffic"]
+    assert (shown["mode"], shown["challenger"], shown["share"]) == ("canary", 2, 0.05)
+    before, during = (views.champion_at(MODEL, (NOW + hours * HOUR).isoformat()) for hours in (0.5, 1.5))
+    assert (before["traffic"], during["traffic"]) == (None, shown)
+    assert (before["change"], before["until"]) == (during["change"], None), "the same champion, by the same change"
+
+
 @pytest.mark.parametrize("at", ["noon", "", "0001-01-01", "9" * 1_000])
 def test_a_moment_that_is_none_is_refused(views: ModelViews, at: str) -> None:
     with pytest.raises(RequestError, match="at: expected a timestamp") as caught:
@@ -111,5 +128,5 @@ def test_of_many_runs_the_newest_are_listed(world: World) -> None:
 
 
 def test_a_model_without_history_has_an_empty_one(views: ModelViews) -> None:
-    assert views.history(MODEL) == {"model": MODEL, "epoch": 0, "champion": None, "history": []}
+    assert views.history(MODEL) == {"model": MODEL, "epoch": 0, "champion": None, "traffic": None, "history": []}
     assert views.monitoring(MODEL) == {"model": MODEL, "checks": []}

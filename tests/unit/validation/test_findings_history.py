@@ -199,6 +199,16 @@ def test_what_was_served_lately_is_summed_up(lake: InMemoryObjectStore, tmp_path
     assert served.levels == {"kind": {"a", "b"}}
 
 
+def test_what_is_logged_in_the_place_of_personal_data_is_not_compared(
+    lake: InMemoryObjectStore, tmp_path: Path
+) -> None:
+    serve(lake, RECEIVED_AT, tmp_path, "(1.0, '5a4aef6f1e2b3c4d')")
+    personal = define({"y": "number", "x": "number", "kind": {"type": "category", "pii": "hash"}})
+    served = read(lake, tmp_path, personal).served
+    assert served is not None
+    assert (served.null_shares, served.levels) == ({"x": 0.0}, {})
+
+
 def test_where_rows_have_a_time_the_log_of_that_time_counts(lake: InMemoryObjectStore, tmp_path: Path) -> None:
     long_ago = datetime(2013, 7, 4, tzinfo=UTC)
     serve(lake, long_ago + timedelta(days=5), tmp_path, "(1.0, 'a')")

@@ -8,7 +8,8 @@ EverloopError
 │   ├── InvalidRowsError          422, one problem for each wrong cell
 │   ├── NotFoundError             404
 │   ├── ConflictingRequestError   409
-│   └── BodyTooLargeError         413
+│   ├── BodyTooLargeError         413
+│   └── UnsupportedMediaTypeError 415
 ├── BatchRejectedError            a whole file cannot be used; `reason` is a documented code
 ├── StorageError
 │   ├── ObjectNotFoundError
@@ -82,6 +83,11 @@ class ConflictingRequestError(RequestError):
 class BodyTooLargeError(RequestError):
     status = 413
     title = "The body is too large"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    status = 415
+    title = "The body is of another type"
 
 
 class BatchRejectedError(EverloopError):

@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+import re
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 from everloop import __version__
 
 _PACKAGE = Path(__file__).parent
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _VERSION = bytes(0x70 | byte & 0x0F for byte in range(256))
 _VARIANT = bytes(0x80 | byte & 0x3F for byte in range(256))
 
@@ -33,6 +36,16 @@ def new_ids(now: datetime, count: int) -> list[str]:
     digits = tails.hex()
     starts = range(0, 20 * count, 20)
     return sorted([f"{moment}-{digits[i : i + 4]}-{digits[i + 4 : i + 8]}-{digits[i + 8 : i + 20]}" for i in starts])
+
+
+def moment_of(identifier: str) -> datetime:
+    """When an id was made, to the millisecond; raises ValueError for a text that is none of ours."""
+    if not re.fullmatch(_ID, identifier):
+        raise ValueError(f"expected a UUID of version 7 in lower case, got {identifier[:80]!r}")
+    try:
+        return _EPOCH + timedelta(milliseconds=int(identifier[:8] + identifier[9:13], 16))
+    except OverflowError:
+        raise ValueError(f"expected an id of a year before 10000, got {identifier!r}") from None
 
 
 def sha256_of(path: Path) -> str:

@@ -123,11 +123,21 @@ class RecordOutcomeSettings(Settings):
     prediction_queue_url: str
 
 
+class DescribeApiSettings(Settings):
+    """None: what it describes is deployed with it."""
+
+
 class LogPredictionsSettings(Settings):
     lake_bucket: str
 
 
 class CheckModelSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+    event_bus: str
+
+
+class JudgeTrafficSettings(Settings):
     lake_bucket: str
     models_bucket: str
     event_bus: str

@@ -2,16 +2,25 @@
 
 import base64
 import functools
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import from_json
 
 from everloop.adapters.observability import logger
-from everloop.errors import BodyTooLargeError, MalformedBodyError, ModelUnavailableError, RequestError, StorageError
+from everloop.errors import (
+    BodyTooLargeError,
+    MalformedBodyError,
+    ModelUnavailableError,
+    RequestError,
+    StorageError,
+    UnsupportedMediaTypeError,
+)
 
 MAXIMUM_BODY_BYTES = 6_000_000
 """Lambda takes 6 MB of request; a little less, so that the refusal is ours and readable."""
@@ -23,8 +32,14 @@ _OF_FILES = {
 }
 """An SVG that is opened by itself may run scripts: these hold none, and could not run any."""
 
+_JSON = "application/json"
+_BINARY = "application/octet-stream"
+_UTF_8 = {"utf-8", "utf8"}
+
 Event = dict[str, Any]
 Response = dict[str, Any]
+Refuse = Callable[[int, str, str, Sequence[dict[str, Any]]], Response]
+"""Status, title, detail and the problems of single values become an answer."""
 
 
 def api_handler(handle: Callable[[Event], Response]) -> Callable[[Event, object], Response]:
@@ -32,22 +47,36 @@ def api_handler(handle: Callable[[Event], Response]) -> Callable[[Event, object]
 
     @functools.wraps(handle)
     def lambda_handler(event: Event, context: object) -> Response:
-        try:
-            return handle(event)
-        except RequestError as error:
-            return problem(error.status, error.title, error.detail, problems=error.problems)
-        except ModelUnavailableError as error:
-            logger.error("no model and no fallback can answer", extra={"reason": str(error)})
-            return problem(503, "No model can answer", str(error))
-        except StorageError:
-            logger.exception("storage failed")
-            return problem(503, "Storage is not reachable", "look whether it took effect before sending it again")
+        return answered(handle, event, problem)
 
     return lambda_handler
 
 
+def answered(handle: Callable[[Event], Response], event: Event, refuse: Refuse) -> Response:
+    """What `handle` answers, or a refusal in the words of the caller's protocol."""
+    try:
+        return handle(event)
+    except RequestError as error:
+        return refuse(error.status, error.title, error.detail, error.problems)
+    except ModelUnavailableError as error:
+        logger.error("no model and no fallback can answer", extra={"reason": str(error)})
+        return refuse(503, "No model can answer", str(error), ())
+    except StorageError:
+        logger.exception("storage failed")
+        return refuse(503, "Storage is not reachable", "look whether it took effect before sending it again", ())
+
+
 def respond(body: Any, status: int = 200) -> Response:
-    return _response(status, "application/json", json.dumps(body, allow_nan=False, ensure_ascii=False))
+    return _response(status, _JSON, json.dumps(body, allow_nan=False, ensure_ascii=False))
+
+
+def respond_binary(body: bytes, headers: Mapping[str, str]) -> Response:
+    """API Gateway decodes it for callers whose `Accept` begins with application/octet-stream."""
+    return _response(200, _BINARY, base64.b64encode(body).decode(), headers) | {"isBase64Encoded": True}
+
+
+def respond_empty(status: int = 200) -> Response:
+    return _response(status, _JSON, "")
 
 
 def respond_text(body: str, content_type: str) -> Response:
@@ -55,30 +84,110 @@ def respond_text(body: str, content_type: str) -> Response:
     return _response(200, content_type, body, _OF_FILES)
 
 
-def problem(status: int, title: str, detail: str, *, problems: list[dict[str, Any]] | None = None) -> Response:
+def respond_tagged(event: Event, body: str, content_type: str, headers: Mapping[str, str]) -> Response:
+    """What changes with a deploy only: asked for again each time, and sent to those alone who do not have it yet."""
+    tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    caching = {"Cache-Control": "private, no-cache", "ETag": tag, **headers}
+    given = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if tag in given.get("if-none-match", ""):
+        return {"statusCode": 304, "headers": caching, "body": ""}
+    return _response(200, content_type, body, caching)
+
+
+def problem(status: int, title: str, detail: str, problems: Sequence[dict[str, Any]] = ()) -> Response:
     """RFC 9457, with `errors` naming row, column, expected and got of each wrong cell."""
     document: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if problems:
         document["errors"] = problems
+    return refusal(status, document, "application/problem+json")
+
+
+def refusal(status: int, document: dict[str, Any], content_type: str = _JSON) -> Response:
     body = json.dumps(document, ensure_ascii=False).encode(errors="replace").decode()  # names may be lone surrogates
-    return _response(status, "application/problem+json", body)
+    return _response(status, content_type, body)
 
 
 def path_parameter(event: Event, name: str) -> str:
     return str(event["pathParameters"][name])
 
 
-def json_body(event: Event) -> Any:
-    """Raises BodyTooLargeError or MalformedBodyError that says where the JSON breaks."""
-    text = event.get("body") or ""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MAXIMUM_BODY_BYTES:
-        raise BodyTooLargeError(f"expected at most {MAXIMUM_BODY_BYTES} bytes, got {size}; send fewer rows at a time")
-    if event.get("isBase64Encoded"):
+class ApiRequest:
+    """A proxy event as protocols read it; each method raises RequestError for what it cannot give."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self.parameters: Mapping[str, str] = event.get("pathParameters") or {}
+        """Of the path."""
+
+    def header(self, name: str) -> str:
+        """Empty when it was not sent; `name` in lower case."""
+        for given, value in (self._event.get("headers") or {}).items():
+            if given == name or given.lower() == name:
+                return value or ""
+        return ""
+
+    @cached_property
+    def media_type(self) -> str:
+        """Of the body, in lower case and without parameters; empty where none was named."""
+        encoding = self.header("content-encoding").strip().lower()
+        if encoding not in ("", "identity"):
+            raise UnsupportedMediaTypeError(f"expected a body as it is, got Content-Encoding {encoding[:80]!r}")
+        content_type = self.header("content-type")
+        if content_type == _JSON:
+            return _JSON
+        kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "charset" and value.strip(' "') not in _UTF_8:
+                raise UnsupportedMediaTypeError(f"expected UTF-8, got charset {value[:80]!r}")
+        return kind
+
+    def json(self) -> Any:
+        """The document of the body; raises MalformedBodyError that says where the JSON breaks."""
+        if self.media_type not in ("", _JSON):
+            raise UnsupportedMediaTypeError(
+                f"expected {_JSON}, got {self.media_type[:80]!r}; send the header Content-Type: {_JSON}"
+            )
+        return self.read_json(self.text())
+
+    def text(self) -> str:
+        if not self._event.get("isBase64Encoded"):
+            return self._sent()
         try:
-            text = base64.b64decode(text, validate=True).decode()
-        except ValueError as error:  # binascii.Error and UnicodeDecodeError are ones, too
-            raise MalformedBodyError(f"expected UTF-8 JSON, got bytes that are not: {error}") from error
+            return self.content().decode()
+        except ValueError as error:
+            raise MalformedBodyError(f"expected UTF-8, got bytes that are not: {error}") from error
+
+    def content(self) -> bytes:
+        """The bytes of the body; of one that came as text, its UTF-8."""
+        if not self._event.get("isBase64Encoded"):
+            return self._sent().encode("utf-8", "surrogatepass")
+        try:
+            return base64.b64decode(self._sent(), validate=True)
+        except ValueError as error:  # binascii.Error is one
+            raise MalformedBodyError(f"expected a body in base64, got one that is not: {error}") from error
+
+    def read_json(self, text: str) -> Any:
+        """What the strict reader makes of a part of the body."""
+        return read_json(text)
+
+    def _sent(self) -> str:
+        text = self._event.get("body") or ""
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size > MAXIMUM_BODY_BYTES:
+            raise BodyTooLargeError(
+                f"expected at most {MAXIMUM_BODY_BYTES} bytes, got {size}; send fewer rows at a time"
+            )
+        return text
+
+
+def json_body(event: Event) -> Any:
+    """Raises BodyTooLargeError, UnsupportedMediaTypeError or MalformedBodyError that says where the JSON breaks."""
+    return ApiRequest(event).json()
+
+
+def read_json(text: str) -> Any:
+    """Raises MalformedBodyError that says where it breaks."""
     if not text.strip():
         raise MalformedBodyError("expected a JSON object, got an empty body")
     try:
@@ -100,6 +209,8 @@ def _is_surely_unique(document: Any, text: str) -> bool:
     for value in document.values():
         if isinstance(value, list):
             keys += sum([len(each) for each in value if isinstance(each, dict)])
+        elif isinstance(value, dict):
+            keys += len(value)
     if text.count(":") == keys:
         return True
     is_spaced = any(space in text and f"{space}:" in text for space in " \t\n\r")

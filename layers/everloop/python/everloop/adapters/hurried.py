@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -20,6 +21,8 @@ from everloop.ports import Clock, StoredObject
 _ATTEMPT_PAUSES_S = (0, 0.1)
 """Before each attempt of a request."""
 _TIMEOUT_S = 2
+_REST_S = 5
+"""How long a service that let callers wait for nothing is not asked again: one caller pays for all."""
 _OK, _REFUSED, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 400, 404, 429, 500
 _THROTTLES = (b"Throttl", b"ProvisionedThroughputExceeded", b"RequestLimitExceeded")
 """DynamoDB and SQS say it with status 400."""
@@ -52,9 +55,13 @@ class _Client:
         self._root = f"/{bucket}" if local and bucket else ""
         self._credentials: Credentials | None = None
         self._connection: HTTPConnection | None = None
+        self._rests_until: datetime | None = None
 
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> _Answer:
+        if self._rests_until and self._clock.now() < self._rests_until:
+            raise StorageError(f"{self._service} did not answer a moment ago, and is asked again in {_REST_S} s at most")
         problem: object = None
+        begun = time.monotonic()
         for pause_s in self._pauses_s:
             time.sleep(pause_s)
             try:
@@ -66,6 +73,8 @@ class _Client:
                 if not _is_busy(answer):
                     return answer
                 problem = f"status {answer.status}: {_told(answer)}"
+        if time.monotonic() - begun >= _TIMEOUT_S:
+            self._rests_until = self._clock.now() + timedelta(seconds=_REST_S)
         raise StorageError(f"{self._service} did not answer in {len(self._pauses_s)} attempts: {problem}")
 
     def call(self, target: str, request: Mapping[str, Any]) -> Any:
@@ -76,6 +85,8 @@ class _Client:
     def begin_call(self, target: str, request: Mapping[str, Any]) -> Callable[[], Any]:
         """Like `call`, whose answer is waited for by what is returned. One call is under way at a time."""
         headers, body = _json_call(target, request)
+        if self._rests_until:
+            return lambda: self.call(target, request)
         try:
             signed = self._signed("POST", self._root + "/", headers, body)
             self._connected().request("POST", self._root + "/", body, signed)

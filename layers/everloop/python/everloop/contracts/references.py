@@ -212,7 +212,7 @@ def _check_answer(definition: "Definition", where: str, answer: Constant) -> Non
     strange = [each for each in given if isinstance(each, str) and allowed is not None and each not in allowed]
     if strange:
         raise ValueError(
-            f"{where} {answer!r}: columns.{definition.data.target}.allowed does not list {strange[0]!r}; expected one of"
+            f"{where} {answer!r}: {strange[0]!r} is not in columns.{definition.data.target}.allowed; expected of"
             f" {', '.join(allowed or ())}"
         )
 

@@ -17,12 +17,22 @@ def parse_rows(body: Any, definition: Definition) -> list[dict[str, Any]]:
     if strangers := body.keys() - {"rows"}:
         raise MalformedBodyError(f"unknown key {shown(min(strangers))}; a request has one key, 'rows'")
     rows: list[dict[str, Any]] = body["rows"]
-    if not 1 <= len(rows) <= MAXIMUM_ROWS:
-        raise MalformedBodyError(f"expected 1 to {MAXIMUM_ROWS} rows, got {len(rows)}")
+    return checked_rows(rows)
+
+
+def checked_rows(rows: list[Any], name: str = "rows") -> list[dict[str, Any]]:
+    """The same, if there are 1 to 1,000 and each is an object; raises MalformedBodyError."""
+    check_count(len(rows))
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise MalformedBodyError(f"rows[{index}]: expected an object, got {shown(row)}")
+            raise MalformedBodyError(f"{name}[{index}]: expected an object, got {shown(row)}")
     return rows
+
+
+def check_count(rows: int) -> None:
+    """Raises MalformedBodyError."""
+    if not 1 <= rows <= MAXIMUM_ROWS:
+        raise MalformedBodyError(f"expected 1 to {MAXIMUM_ROWS} rows, got {rows}")
 
 
 _JSON_NAMES: dict[type, str] = {dict: "object", list: "array"}

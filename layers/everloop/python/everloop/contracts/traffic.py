@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt
 
 from everloop.contracts.base import Contract, Duration, parse_duration
 
@@ -74,15 +74,15 @@ class TrafficRequest(Contract):
     """An experiment that is asked for; what is left out is as the definition says, or a default."""
 
     mode: TrafficMode
-    challenger: int
-    share: float | None = Field(default=None, gt=0, le=1)
+    challenger: StrictInt
+    share: StrictFloat | None = Field(default=None, gt=0, le=1)
     during: Duration | None = Field(default=None, alias="for")
     """How long at most, and a shadow how long at least."""
     steps: Steps | None = Field(default=None, min_length=1)
     step_for: Duration | None = None
     guardrails: Guardrails | None = None
     """Those that are given replace the definition's one by one."""
-    decides: bool = True
+    decides: StrictBool = True
     reason: str | None = None
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Any
 
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition
@@ -31,7 +32,7 @@ def _entities(definition: Definition, columns: Columns) -> list[str] | None:
     name = definition.data.entity
     if name is None or name not in columns:
         return None
-    values = columns[name][:, 0].tolist()
+    values: list[Any] = columns[name][:, 0].tolist()
     if definition.inputs[name].type.is_textual:
         return values
     return ["" if math.isnan(value) else repr(value) for value in values]

@@ -1,26 +1,30 @@
 """Answer each row by a rule, the version it is assigned to, the versions behind it, or the declared constant."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from everloop.columns import Columns
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
-from everloop.contracts.predictions import Variant
-from everloop.contracts.registry import Aliases
 from everloop.contracts.sections import Constant
-from everloop.contracts.tasks import Task
-from everloop.errors import EverloopError, ModelUnavailableError, NotFiniteError, StorageError, VersionRestsError
+from everloop.errors import (
+    EverloopError,
+    ModelTooSlowError,
+    ModelUnavailableError,
+    NotFiniteError,
+    StorageError,
+    VersionRestsError,
+    WrongSchemaError,
+)
 from everloop.inference.answer import Answer, Part, RecommendedItem
 from everloop.inference.assignment import assigned
 from everloop.inference.history import HistoryLookup
 from everloop.inference.rows import to_columns
-from everloop.inference.rules import Rules
+from everloop.inference.rules import NO_RULE, Rules
 from everloop.inference.versions import Versions
 from everloop.inference.watchdog import Watchdog
 from everloop.scorer import Recommended, Scorer
@@ -38,6 +42,8 @@ class Predictor:
         self._history = history
         self._rules_of = rules_of
         self._watchdog = Watchdog()
+        self._witnesses: WeakKeyDictionary[Scorer, Columns] = WeakKeyDictionary()
+        """A row that each version answered in time."""
 
     def predict(
         self,
@@ -51,122 +57,112 @@ class Predictor:
 
         A pinned version is asked alone: its failure is the caller's to see.
         """
-        columns = to_columns(rows, definition)
-        history = self._history.look_up(definition, columns)
-        columns |= history.columns
         answer = Answer.empty(len(rows))
-        answer.inputs = columns
+        answer.inputs = to_columns(rows, definition)
+        history = self._history.look_up(definition, answer.inputs)
+        answer.inputs |= history.columns
         answer.history_misses = history.misses
         answer.failures += history.failures
-        everyone = range(len(rows))
-        if pinned_version is not None:
-            answer.variants = ["pinned"] * len(rows)
-            scorer = self._versions.scorer(definition, pinned_version)
-            part, finite = self._scored(definition, scorer, pinned_version, "model", columns, answer.failures)
-            if not all(finite):
-                raise NotFiniteError(f"version {pinned_version} answered NaN or infinity")
-            answer.fill(everyone, part)
-        else:
+        if pinned_version is None:
             self._cascade(definition, answer, prediction_ids)
+        else:
+            self._ask_alone(definition, pinned_version, answer)
         return answer
 
-    def _cascade(self, definition: Definition, answer: Answer, prediction_ids: Sequence[str]) -> None:
-        rows: Sequence[int] = range(len(prediction_ids))
-        if definition.serving.rules:
-            rows = self._ask_rules(definition, answer, rows)
-            if not rows:
-                return
-        aliases = self._aliases(definition, answer.failures)
-        for variant, own in self._divided(definition, aliases, answer, rows, prediction_ids):
-            left: Sequence[int] = own
-            for version, answered_by in _line_of_succession(aliases, variant):
-                left = self._ask(definition, version, answered_by, answer, left)
-                if not left:
-                    break
-            if left:
-                answer.fill(left, _constant(definition, len(left), answer.failures))
+    def _ask_alone(self, definition: Definition, version: int, answer: Answer) -> None:
+        scorer = self._versions.scorer(definition, version)
+        part, finite = self._scored(definition, scorer, version, answer.inputs, answer.failures)
+        if not all(finite):
+            raise _not_finite(version, finite)
+        answer.variants = ["pinned"] * len(finite)
+        answer.fill(range(len(finite)), part)
 
-    def _ask_rules(self, definition: Definition, answer: Answer, rows: Sequence[int]) -> Sequence[int]:
+    def _cascade(self, definition: Definition, answer: Answer, prediction_ids: Sequence[str]) -> None:
+        aliases = self._versions.aliases(definition.name, answer.failures)
+        traffic = aliases.traffic
+        chosen = assigned(traffic, definition, answer.inputs, prediction_ids) if traffic else []
+        left: Sequence[int] = range(len(prediction_ids))
+        if definition.serving.rules:
+            left = self._ask_rules(definition, answer)
+        lost: Sequence[int] = ()
+        if traffic and traffic.mode == "shadow":
+            answer.shadows = [None] * len(prediction_ids)
+            for row in left:
+                answer.shadows[row] = traffic.challenger if chosen[row] else None
+        elif traffic:
+            answer.variants = ["challenger" if each else "champion" for each in chosen]
+            lost = self._ask(definition, traffic.challenger, "model", answer, [row for row in left if chosen[row]])
+            left = sorted([*lost, *(row for row in left if not chosen[row])])
+        if aliases.champion is not None:
+            left = self._ask(definition, aliases.champion, "model", answer, left)
+            for row in set(lost).difference(left):
+                answer.answered_by[row] = "fallback:champion"
+        if left and aliases.predecessor is not None:
+            left = self._ask(definition, aliases.predecessor, "fallback:previous", answer, left)
+        if left:
+            answer.fill(left, _constant(definition, len(left), answer.failures))
+
+    def _ask_rules(self, definition: Definition, answer: Answer) -> Sequence[int]:
         """Which rows no rule answered."""
+        rows = range(len(answer.scores))
         try:
             rules = self._rules_of(definition)
-            first = rules.first_matching(answer.inputs).tolist() if rules else [-1] * len(rows)
+            if rules is None:
+                return rows
+            first = rules.first_matching(answer.inputs).tolist()
         except ModelUnavailableError as error:
             answer.failures.append(error)
             return rows
-        for place in set(first) - {-1}:
+        for place in set(first) - {NO_RULE}:
             rule = definition.serving.rules[place]
-            matching = [row for row, found in zip(rows, first, strict=True) if found == place]
+            matching = [row for row in rows if first[row] == place]
             answer.fill(matching, _same(rule.answer, f"rule:{rule.name}", len(matching)))
-        return [row for row, found in zip(rows, first, strict=True) if found == -1]
-
-    def _aliases(self, definition: Definition, failures: list[EverloopError]) -> Aliases:
-        try:
-            return self._versions.aliases(definition.name)
-        except (ModelUnavailableError, StorageError) as error:
-            failures.append(error)
-            return Aliases(model=definition.name)
-
-    def _divided(
-        self,
-        definition: Definition,
-        aliases: Aliases,
-        answer: Answer,
-        rows: Sequence[int],
-        prediction_ids: Sequence[str],
-    ) -> Iterator[tuple[Variant, Sequence[int]]]:
-        """Each variant with its rows."""
-        traffic = aliases.traffic
-        if traffic is None:
-            yield "champion", rows
-            return
-        chosen = assigned(traffic, definition, answer.inputs, prediction_ids)
-        if traffic.mode == "shadow":
-            answer.shadows = [traffic.challenger if each else None for each in chosen]
-            yield "champion", rows
-            return
-        answer.variants = ["challenger" if each else "champion" for each in chosen]
-        variants: tuple[Variant, ...] = ("champion", "challenger")
-        for variant in variants:
-            own = [row for row in rows if answer.variants[row] == variant]
-            if own:
-                yield variant, own
+        return [row for row in rows if first[row] == NO_RULE]
 
     def _ask(
         self, definition: Definition, version: int, answered_by: str, answer: Answer, rows: Sequence[int]
     ) -> Sequence[int]:
         """Which of the rows it could not answer."""
+        if not rows:
+            return rows
         everyone = len(rows) == len(answer.scores)
         columns = answer.inputs if everyone else {name: values[rows] for name, values in answer.inputs.items()}
         breaker = self._versions.breaker(definition.name)
         try:
             scorer = self._versions.working_scorer(definition, version)
-            part, finite = self._scored(definition, scorer, version, answered_by, columns, answer.failures)
         except (ModelUnavailableError, StorageError) as error:
-            # What rests is not tried, and a row that a model cannot take may come from one caller alone.
-            if not isinstance(error, VersionRestsError | NotFiniteError):
+            if not isinstance(error, VersionRestsError | StorageError):  # S3 is no version's fault
                 breaker.failed(version, str(error))
             answer.failures.append(error)
             return rows
-        breaker.succeeded(version)
+        try:
+            part, finite = self._scored(definition, scorer, version, columns, answer.failures)
+        except ModelUnavailableError as error:
+            # What fails fast costs nobody anything, and may be the doing of one caller's rows.
+            if isinstance(error, ModelTooSlowError) and self._is_slow(definition, scorer):
+                breaker.failed(version, str(error))
+            answer.failures.append(error)
+            return rows
+        part = part._replace(answered_by=answered_by)
         if all(finite):
+            breaker.succeeded(version)
             answer.fill(rows, part)
             return ()
-        bad = [row for row, good in zip(rows, finite, strict=True) if not good]
-        answer.failures.append(NotFiniteError(f"version {version} answered {len(bad)} row(s) with NaN or infinity"))
+        answer.failures.append(_not_finite(version, finite))
         kept = [place for place, good in enumerate(finite) if good]
-        part = part._replace(
-            scores=[part.scores[place] for place in kept], labels=[part.labels[place] for place in kept]
+        answer.fill(
+            [rows[place] for place in kept],
+            part._replace(
+                scores=[part.scores[place] for place in kept], labels=[part.labels[place] for place in kept]
+            ),
         )
-        answer.fill([rows[place] for place in kept], part)
-        return bad
+        return [row for row, good in zip(rows, finite, strict=True) if not good]
 
     def _scored(
         self,
         definition: Definition,
         scorer: Scorer,
         version: int,
-        answered_by: str,
         columns: Columns,
         failures: list[EverloopError],
     ) -> tuple[Part, list[bool]]:
@@ -176,43 +172,39 @@ class Predictor:
             other = self._history.as_learned(definition, scorer.history, columns)
             columns = columns | other.columns  # a copy: the next version may have learned what this one has not
             failures += other.failures
-        allowed_s = definition.serving.latency_slo_ms / _MS * max(1, count / _ROWS_WITHIN_SLO)
-        begun = time.perf_counter()
         scores: Sequence[float | None]
-        labels: Sequence[Any]
-        with self._watchdog.limit(allowed_s) as options:
-            if scorer.task is Task.RECOMMENDATION:
-                labels = _recommended(definition, scorer.recommend(columns, options), version)
-                scores, finite = [None] * count, [True] * count
-            else:
-                scores, labels, finite = _labelled(scorer, scorer.raw_scores(columns, options))
+        begun = time.perf_counter()
+        with self._watchdog.limit(_allowed_s(definition, count)) as options:
+            found = scorer.run(columns, options)
         latency_ms = round(_MS * (time.perf_counter() - begun) / count, 4)
-        return Part(version, answered_by, scores, labels, latency_ms), finite
+        if isinstance(found, Recommended):
+            scores, labels = [None] * count, _recommended(definition, found, version)
+            finite: list[bool] = np.isfinite(found.scores).all(axis=1).tolist()
+        else:
+            scores, labels, finite = scorer.labelled(found)
+        if scorer not in self._witnesses and finite[0]:
+            self._witnesses[scorer] = {name: columns[name][:1].copy() for name in scorer.inputs}
+        return Part(version, "model", scores, labels, latency_ms), finite
+
+    def _is_slow(self, definition: Definition, scorer: Scorer) -> bool:
+        """Whether the version is to blame, and not one caller's rows: it has no time for a row that it answered before."""
+        witness = self._witnesses.get(scorer)
+        if witness is None:
+            return True
+        try:
+            with self._watchdog.limit(_allowed_s(definition, 1)) as options:
+                scorer.run(witness, options)
+        except ModelUnavailableError:
+            return True
+        return False
 
 
-def _line_of_succession(aliases: Aliases, variant: Variant) -> Iterator[tuple[int, str]]:
-    is_challenger = variant == "challenger" and aliases.traffic is not None
-    if is_challenger and aliases.traffic:
-        yield aliases.traffic.challenger, "model"
-    if aliases.champion is not None:
-        yield aliases.champion, "fallback:champion" if is_challenger else "model"
-    if aliases.predecessor is not None:
-        yield aliases.predecessor, "fallback:previous"
+def _allowed_s(definition: Definition, rows: int) -> float:
+    return definition.serving.latency_slo_ms / _MS * max(1, rows / _ROWS_WITHIN_SLO)
 
 
-def _labelled(scorer: Scorer, scores: npt.NDArray[np.float64]) -> tuple[list[float], Sequence[Any], list[bool]]:
-    """Score and label of each row, and whether the score is a number."""
-    if scorer.task is Task.MULTICLASS:
-        finite = np.isfinite(scores).all(axis=1).tolist()
-        classes = [scorer.classes[index] for index in np.nan_to_num(scores).argmax(axis=1).tolist()]
-        return scores.max(axis=1).tolist(), classes, finite
-    values: list[float] = scores.tolist()
-    if scorer.task is Task.BINARY:
-        negative, positive = scorer.classes
-        labels: Sequence[Any] = [positive if value >= scorer.threshold else negative for value in values]
-    else:
-        labels = [None] * len(values)
-    return values, labels, [math.isfinite(value) for value in values]
+def _not_finite(version: int, finite: Sequence[bool]) -> NotFiniteError:
+    return NotFiniteError(f"version {version} answered {finite.count(False)} row(s) with NaN or infinity")
 
 
 def _recommended(definition: Definition, found: Recommended, version: int) -> list[list[RecommendedItem]]:
@@ -223,7 +215,7 @@ def _recommended(definition: Definition, found: Recommended, version: int) -> li
             for items, scores in zip(found.items.tolist(), found.scores.tolist(), strict=True)
         ]
     except ValueError as error:
-        raise ModelUnavailableError(
+        raise WrongSchemaError(
             f"version {version} recommends what is no integer, as {definition.data.target!r} is declared now ({error});"
             " train again"
         ) from error

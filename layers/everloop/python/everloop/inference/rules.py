@@ -24,7 +24,7 @@ class Rules:
         expected = ["N", len(definition.serving.rules)]
         if shapes != [expected]:
             raise WrongSchemaError(
-                f"the rules of {definition.name!r}: expected a graph that answers {expected}, got {shapes}; deploy again"
+                f"the rules of {definition.name!r}: expected one output of shape {expected}, got {shapes}; deploy again"
             )
 
     def first_matching(self, columns: Columns) -> npt.NDArray[np.int64]:

@@ -50,10 +50,7 @@ class PredictionService:
         message = prediction_message(definition, answer, ids, now=now)
         stored = self._begin_to_log(message, answer.failures)
         predictions = self._predictions(definition, answer, ids, message["inputs"])
-        try:
-            stored()
-        except StorageError as error:
-            answer.failures.append(error)
+        _finish(stored, answer.failures)
         versions = set(answer.versions) - {None}
         return Reply(
             model=definition.name,
@@ -68,12 +65,8 @@ class PredictionService:
         """The last message is on its way while the answer is written."""
         stored = _nothing
         for body in message_bodies(message):
-            try:
-                stored()
-                stored = self._queue.begin(body)
-            except StorageError as error:
-                failures.append(error)
-                stored = _nothing
+            _finish(stored, failures)
+            stored = self._queue.begin(body)
         return stored
 
     def _predictions(
@@ -112,3 +105,10 @@ class PredictionService:
 
 def _nothing() -> None:
     """No message is on its way."""
+
+
+def _finish(stored: Callable[[], None], failures: list[EverloopError]) -> None:
+    try:
+        stored()
+    except StorageError as error:
+        failures.append(error)

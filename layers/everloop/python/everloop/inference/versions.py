@@ -4,19 +4,26 @@ from datetime import datetime, timedelta
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Aliases
-from everloop.errors import ModelMissingError, ModelUnavailableError, NotFoundError, StorageError, VersionRestsError
+from everloop.errors import (
+    EverloopError,
+    ModelMissingError,
+    ModelUnavailableError,
+    NotFoundError,
+    StorageError,
+    VersionRestsError,
+)
 from everloop.inference.breaker import Breaker
 from everloop.ports import Clock, NoteBoard
 from everloop.scorer import Scorer
 from everloop.stores.registry import VersionReader
 
 MODEL_FILE = "model.onnx"
-_KEPT_SCORERS = 4
-"""Loaded versions a worker keeps: champion and predecessor of two models, or one with pinned ones."""
+_KEPT_SCORERS = 6
+"""Loaded versions a worker keeps: champion, challenger and predecessor of two models."""
 
 
 class Versions:
-    """Aliases are not older than `aliases_max_age`."""
+    """Aliases are not older than `aliases_max_age`, as long as they can be read."""
 
     def __init__(self, objects: NoteBoard, clock: Clock, aliases_max_age: timedelta) -> None:
         self._objects = objects
@@ -25,22 +32,22 @@ class Versions:
         self._max_age = aliases_max_age
         self._aliases: dict[str, tuple[datetime, Aliases]] = {}
         self._scorers: dict[tuple[str, int], Scorer] = {}
+        """The one that was asked last comes last."""
         self._breakers: dict[str, Breaker] = {}
 
-    def aliases(self, model: str) -> Aliases:
-        """Raises ModelUnavailableError or StorageError when they were never read and cannot be."""
+    def aliases(self, model: str, failures: list[EverloopError]) -> Aliases:
+        """What cannot be read is added to the failures: yesterday's champion is a better answer than none."""
         now = self._clock.now()
         known = self._aliases.get(model)
         if known and now - known[0] < self._max_age:
             return known[1]
         try:
             aliases = self._registry.aliases(model)
-        except (ModelUnavailableError, StorageError):
+        except (ModelUnavailableError, StorageError) as error:
+            failures.append(error)
             if known is None:
-                raise
-            aliases = known[1]  # S3 is away or the file is damaged: yesterday's champion is a better answer than none
-        if known:  # a cold start has one more object to wait for otherwise, and will learn soon enough what fails
-            self.breaker(model).refresh()
+                return Aliases(model=model)
+            aliases = known[1]
         self._aliases[model] = now, aliases
         return aliases
 
@@ -52,13 +59,14 @@ class Versions:
     def scorer(self, definition: Definition, version: int) -> Scorer:
         """Raises ModelUnavailableError, StorageError, and NotFoundError for a version there is not."""
         key = definition.name, version
-        if key not in self._scorers:
+        scorer = self._scorers.pop(key, None)
+        if scorer is None:
             scorer = Scorer(self._registry.read(definition.name, version, MODEL_FILE))
-            scorer.check_schema(definition.task, definition.served_columns)
+            scorer.check_schema(definition)
             while len(self._scorers) >= _KEPT_SCORERS:
                 self._scorers.pop(next(iter(self._scorers)))
-            self._scorers[key] = scorer
-        return self._scorers[key]
+        self._scorers[key] = scorer
+        return scorer
 
     def working_scorer(self, definition: Definition, version: int) -> Scorer:
         """Of a version that may be asked now; raises ModelUnavailableError or StorageError."""

@@ -1,9 +1,9 @@
 """Stops what takes onnxruntime too long."""
 
+import math
 import threading
 import time
 from types import TracebackType
-
 
 import onnxruntime as ort
 
@@ -18,25 +18,29 @@ class Watchdog:
     """One thread that sleeps until a deadline; runs that end before it wake nobody.
 
     `with watchdog.limit(0.1) as options: session.run(None, inputs, options)` raises ModelTooSlowError when the run was
-    stopped, or ended so late that it should have been. One run at a time.
+    stopped, or ended so late that it should have been. onnxruntime looks between two nodes of a graph whether it shall
+    stop, so a single node is never cut short. One run at a time: a second one raises RuntimeError.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._limit: _Limit | None = None
         self._thread: threading.Thread | None = None
-        self._is_idle = False
+        self._wakes_at = -math.inf
+        """When the thread looks next by itself: never before it runs, and not until it is told while it is idle."""
 
     def limit(self, seconds: float) -> "_Limit":
         return _Limit(self, seconds)
 
-    def begin(self, limit: "_Limit") -> None:
+    def begin(self, limit: "_Limit", deadline: float) -> None:
         with self._changed:
+            if self._limit is not None:
+                raise RuntimeError("a watchdog watches one run at a time; the one before has not ended")
             self._limit = limit
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
                 self._thread.start()
-            elif self._is_idle:
+            elif deadline < self._wakes_at:
                 self._changed.notify()
 
     def end(self) -> None:
@@ -46,18 +50,14 @@ class Watchdog:
     def _watch(self) -> None:
         with self._changed:
             while True:
-                self._is_idle = self._limit is None
-                if self._limit is None:
-                    self._changed.wait()
-                    continue
-                left = self._limit.look()
-                if left is None:
-                    self._limit = None
-                else:
-                    self._changed.wait(left)
+                left = self._limit.look() if self._limit else None
+                self._wakes_at = math.inf if left is None else time.monotonic() + left
+                self._changed.wait(left)
 
 
 class _Limit:
+    __slots__ = ("_begun", "_cpu", "_cpu_clock", "_options", "_seconds", "_watchdog")
+
     def __init__(self, watchdog: Watchdog, seconds: float) -> None:
         self._watchdog = watchdog
         self._seconds = seconds
@@ -67,7 +67,7 @@ class _Limit:
         self._cpu_clock = _cpu_clock()
         self._cpu = time.clock_gettime(self._cpu_clock)
         self._begun = time.monotonic()
-        self._watchdog.begin(self)
+        self._watchdog.begin(self, self._begun + self._seconds)
         return self._options
 
     def __exit__(
@@ -90,8 +90,9 @@ class _Limit:
         return None
 
     def _is_exceeded(self) -> bool:
-        computed = time.clock_gettime(self._cpu_clock) - self._cpu
-        return time.monotonic() - self._begun > self._seconds and computed > self._seconds * _OWN_SHARE
+        if time.monotonic() - self._begun <= self._seconds:
+            return False
+        return time.clock_gettime(self._cpu_clock) - self._cpu > self._seconds * _OWN_SHARE
 
 
 def _cpu_clock() -> int:

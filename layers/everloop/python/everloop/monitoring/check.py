@@ -8,9 +8,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
-from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import Check, ColumnDriftRecord, Performance
 from everloop.contracts.registry import TrainingRequest
@@ -18,6 +16,7 @@ from everloop.contracts.tasks import Task
 from everloop.errors import EverloopError
 from everloop.features.profile import Profile
 from everloop.metrics import bootstrap_interval
+from everloop.monitoring.comparable import comparable
 from everloop.monitoring.drift import NULL_SHARE_THRESHOLD, ColumnDrift, compare
 from everloop.monitoring.skew import measure_skew
 from everloop.monitoring.verdict import decide, hold_back
@@ -103,7 +102,7 @@ class ModelChecker:
         if len(window.actual) < definition.monitoring.minimum_rows:
             return None
         stored = json.loads(self._registry.read(definition.name, version, "metrics.json"))
-        actual, score = _comparable(definition, window)
+        actual, score = comparable(definition, window.actual, window.score, window.label)
         if definition.task is Task.BINARY and np.ptp(actual) == 0:
             return None  # one class only: its ranking cannot be judged
         name = "accuracy" if definition.task is Task.MULTICLASS else definition.metric
@@ -182,33 +181,3 @@ def _drift(reference: Profile, window: CurrentWindow) -> tuple[ColumnDriftRecord
 def _is_large(found: ColumnDrift) -> bool:
     lost = abs(found.current_null_share - found.reference_null_share)
     return found.drifted and (found.psi >= SIGNIFICANT_PSI or lost >= NULL_SHARE_THRESHOLD)
-
-
-def _comparable(
-    definition: Definition, window: CurrentWindow
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Actual and score as the metrics take them; for multiclass, 1 and "was the label right"."""
-    if definition.task is Task.MULTICLASS:
-        right = (_normalised(definition, window.actual) == _normalised(definition, window.label)).astype(np.float64)
-        return np.ones(len(right)), right
-    if definition.recommendation:
-        return _taken(definition, window)
-    if definition.columns[definition.data.target].type.is_textual:
-        return (window.actual == definition.data.positive).astype(np.float64), window.score
-    return window.actual.astype(np.float64), window.score
-
-
-def _taken(definition: Definition, window: CurrentWindow) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """How many different items were taken after each recommendation, and which of its own are among them, [n, k]."""
-    lists = [_normalised(definition, np.array(json.loads(text), np.str_)).tolist() for text in window.actual]
-    answers = [_normalised(definition, np.array(json.loads(text), np.str_)).tolist() for text in window.label]
-    relevance = np.zeros((len(answers), max(map(len, answers), default=0)))
-    for row, (answer, taken) in enumerate(zip(answers, lists, strict=True)):
-        relevance[row, : len(answer)] = [item in taken for item in answer]
-    return np.array([float(len(set(taken))) for taken in lists]), relevance
-
-
-def _normalised(definition: Definition, labels: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
-    """`3` and `3.0` are the same class of an integer target."""
-    is_number = definition.columns[definition.data.target].type is ColumnType.INTEGER
-    return labels.astype(np.float64) if is_number else labels

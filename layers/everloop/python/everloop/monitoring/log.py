@@ -3,19 +3,24 @@
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from pydantic import TypeAdapter
 
-from everloop.contracts.columns import ColumnType
+from everloop.contracts.columns import Column, ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import OutcomesMessage, PredictionsMessage
-from everloop.sql import literal, open_database
-from everloop.stores.predictions import INPUT_PREFIX, PredictionLog
+from everloop.features.compile import compile_features
+from everloop.features.expression import columns_of
+from everloop.features.signature import Kind
+from everloop.ids import moment_of
+from everloop.monitoring.shadow import Challengers, Row
+from everloop.sql import identifier, literal, open_database
+from everloop.stores.predictions import FEATURE_PREFIX, INPUT_PREFIX, PredictionLog
 
 _PREDICTION_COLUMNS = {
     "prediction_id": "VARCHAR",
@@ -26,6 +31,14 @@ _PREDICTION_COLUMNS = {
     "answered_by": "VARCHAR",
     "score": "DOUBLE",
     "label": "VARCHAR",
+    "latency_ms": "DOUBLE",
+}
+_SHADOW_COLUMNS = {
+    "shadow_version": "BIGINT",
+    "shadow_score": "DOUBLE",
+    "shadow_label": "VARCHAR",
+    "shadow_latency_ms": "DOUBLE",
+    "shadow_error": "VARCHAR",
 }
 _OUTCOME_COLUMNS = {"prediction_id": "VARCHAR", "actual": "VARCHAR", "observed_at": "TIMESTAMPTZ"}
 
@@ -38,11 +51,10 @@ _INPUT_TYPES = {
     ColumnType.TIMESTAMP: "DOUBLE",
 }
 """A timestamp input is logged as the model took it: epoch seconds."""
+_FEATURE_TYPES = {Kind.NUMBER: "DOUBLE", Kind.BOOLEAN: "BOOLEAN", Kind.TEXT: "VARCHAR"}
 
 Message = PredictionsMessage | OutcomesMessage
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
-
-_Group = tuple[str, str, date]
 
 
 def parse_message(body: str) -> Message:
@@ -54,45 +66,137 @@ def write_messages(
     messages: Sequence[Message],
     log: PredictionLog,
     load_definition: Callable[[str], Definition],
+    challengers: Challengers,
 ) -> int:
-    """One Parquet file for each kind, model and day; returns how many records were written.
+    """Store the records, and return how many: predictions that no file has yet, and all outcomes.
 
-    Messages come at least once and in any company, so the same record may lie in two files: readers keep one.
+    Messages come at least once and in any company. A prediction is written once all the same; an outcome may lie in two
+    files, of which readers take the newest observation.
     """
-    groups: dict[_Group, list[str]] = defaultdict(list)
-    columns: dict[tuple[str, str], dict[str, str]] = {}
+    predictions: dict[str, list[PredictionsMessage]] = defaultdict(list)
+    outcomes: dict[str, list[OutcomesMessage]] = defaultdict(list)
     for message in messages:
-        if isinstance(message, OutcomesMessage):
-            columns[message.kind, message.model] = _OUTCOME_COLUMNS
-            for outcome in message.records:
-                group = (message.kind, message.model, date.fromisoformat(outcome.observed_at[:10]))
-                groups[group].append(outcome.model_dump_json())
+        if isinstance(message, PredictionsMessage):
+            predictions[message.model].append(message)
         else:
-            inputs = load_definition(message.model).served_columns
-            columns[message.kind, message.model] = _PREDICTION_COLUMNS | {
-                INPUT_PREFIX + name: _INPUT_TYPES[column.type] for name, column in inputs.items()
-            }
-            for record in message.records:
-                row = asdict(record)
-                row |= {INPUT_PREFIX + name: value for name, value in row.pop("inputs").items()}
-                day = date.fromisoformat(record.event_time[:10])
-                groups[message.kind, message.model, day].append(json.dumps(row))
+            outcomes[message.model].append(message)
+    written = 0
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
-        for (kind, model, day), rows in groups.items():
-            path = _to_parquet(connection, sorted(rows), columns[kind, model], Path(folder))
-            log.append(kind, model, day, path)
-    return sum(map(len, groups.values()))
+        for model, own in predictions.items():
+            definition = load_definition(model)
+            written += _write_predictions(connection, definition, own, log, challengers, Path(folder))
+        for model, told in outcomes.items():
+            written += _write_outcomes(connection, model, told, log, Path(folder))
+    return written
 
 
-def _to_parquet(
-    connection: duckdb.DuckDBPyConnection, rows: Sequence[str], columns: dict[str, str], folder: Path
-) -> Path:
-    source, target = folder / "rows.json", folder / "rows.parquet"
-    source.write_text("\n".join(rows), "utf-8")
+def logged_inputs(definition: Definition) -> dict[str, str]:
+    """Columns of the log that hold inputs, and their types in DuckDB: personal data is a hash, or has no column."""
+    return {
+        INPUT_PREFIX + name: "VARCHAR" if column.pii else _INPUT_TYPES[column.type]
+        for name, column in definition.served_columns.items()
+        if column.pii != "drop"
+    }
+
+
+def _write_predictions(
+    connection: duckdb.DuckDBPyConnection,
+    definition: Definition,
+    messages: Sequence[PredictionsMessage],
+    log: PredictionLog,
+    challengers: Challengers,
+    folder: Path,
+) -> int:
+    rows = {row["prediction_id"]: row for message in messages for row in _rows(message)}
+    for known in log.written(definition.name, rows):
+        del rows[known]
+    challengers.score(definition, list(rows.values()))
+    groups: dict[tuple[datetime, date], list[Row]] = defaultdict(list)
+    for prediction_id, row in sorted(rows.items()):
+        hour = moment_of(prediction_id).replace(minute=0, second=0, microsecond=0)
+        groups[hour, date.fromisoformat(row["event_time"][:10])].append(row)
+    columns = _PREDICTION_COLUMNS | logged_inputs(definition) | _SHADOW_COLUMNS
+    for (_, day), own in groups.items():
+        _load(connection, own, columns, folder)
+        path = _to_parquet(connection, _with_features(definition), folder)
+        log.add_predictions(definition.name, day, [row["prediction_id"] for row in own], path)
+    return len(rows)
+
+
+def _rows(message: PredictionsMessage) -> Iterator[Row]:
+    """By column of the log; raises ValueError when the message's columns are not of one length."""
+    nothing = (None,) * len(message)
+    columns: dict[str, Sequence[Any]] = {
+        "predicted_at": (message.predicted_at,) * len(message),
+        **{name: getattr(message, name) for name in _PREDICTION_COLUMNS if name != "predicted_at"},
+        **{INPUT_PREFIX + name: values for name, values in message.inputs.items()},
+        **dict.fromkeys(_SHADOW_COLUMNS, nothing),
+        "shadow_version": message.shadow or nothing,
+    }
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _with_features(definition: Definition) -> str:
+    """SQL for the logged rows and, beside them, the features as the model's own were before it rounded them.
+
+    A feature is null where it reads what the log does not have: personal data.
+    """
+    if not definition.features:
+        return "SELECT * FROM records"
+    personal = {name for name, column in definition.served_columns.items() if column.pii}
+    raw = ", ".join(
+        f"{_as_declared(name, column)} AS {identifier(name)}"
+        for name, column in definition.served_columns.items()
+        if name not in personal
+    )
+    expressions = compile_features(definition).expressions
+    features = []
+    for name in definition.features:
+        node = expressions[name]
+        value = "NULL" if personal & columns_of(node) else node.to_duckdb()
+        features.append(f"CAST({value} AS {_FEATURE_TYPES[node.kind]}) AS {identifier(FEATURE_PREFIX + name)}")
+    selected = f"SELECT {', '.join(features)} FROM (SELECT {raw} FROM records)"
+    return f"SELECT * FROM records POSITIONAL JOIN ({selected})"
+
+
+def _as_declared(name: str, column: Column) -> str:
+    logged = identifier(INPUT_PREFIX + name)
+    if column.type is ColumnType.TIMESTAMP:
+        return f"make_timestamp(CAST(round({logged} * 1e6) AS BIGINT))"
+    return logged
+
+
+def _write_outcomes(
+    connection: duckdb.DuckDBPyConnection,
+    model: str,
+    messages: Sequence[OutcomesMessage],
+    log: PredictionLog,
+    folder: Path,
+) -> int:
+    by_day: dict[date, list[Row]] = defaultdict(list)
+    for message in messages:
+        for outcome in message.records:
+            by_day[date.fromisoformat(outcome.observed_at[:10])].append(outcome.model_dump())
+    for day, rows in by_day.items():
+        _load(connection, sorted(rows, key=lambda row: json.dumps(row)), _OUTCOME_COLUMNS, folder)
+        log.append("outcomes", model, day, _to_parquet(connection, "SELECT * FROM records", folder))
+    return sum(map(len, by_day.values()))
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]], columns: dict[str, str], folder: Path
+) -> None:
+    source = folder / "rows.json"
+    source.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     connection.execute(
-        "create or replace temp table records as "
-        "select * from read_json($source, format = 'newline_delimited', columns = $columns)",
+        "CREATE OR REPLACE TEMP TABLE records AS "
+        "SELECT * FROM read_json($source, format = 'newline_delimited', columns = $columns)",
         {"source": str(source), "columns": columns},
     )
-    connection.execute(f"copy records to {literal(str(target))} (format parquet, compression zstd)")
+
+
+def _to_parquet(connection: duckdb.DuckDBPyConnection, query: str, folder: Path) -> Path:
+    target = folder / "rows.parquet"
+    connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
     return target

@@ -43,14 +43,13 @@ def measure_skew(
     names = [each.name for each in compiled]
     if not names:
         return None
-    keys = list(dict.fromkeys(column for each in compiled for column in each.feature.history.by))
     with open_database(folder) as database:
         present = _present(database, predictions)
-        needed = [str(definition.data.timestamp), *keys, *names]
+        needed = [str(definition.data.timestamp), *_keys(compiled), *names]
         if not {INPUT_PREFIX + name for name in needed} <= present:
             return None  # nothing was logged since the history was declared
         window = {"version": version, "start": start, "end": end}
-        _create_sample(database, definition, predictions, keys, names, window)
+        _create_sample(database, definition, compiled, predictions, window)
         timestamp = identifier(str(definition.data.timestamp))
         [(rows, first, last)] = database.execute(
             f"SELECT count(*), min({timestamp}), max({timestamp}) FROM {_SAMPLED}"
@@ -86,23 +85,26 @@ def _is_personal(definition: Definition, history: CompiledHistory) -> bool:
     return any(definition.columns[name].pii for name in history.feature.history.by)
 
 
+def _keys(compiled: Sequence[CompiledHistory]) -> list[str]:
+    return list(dict.fromkeys(name for each in compiled for name in each.feature.history.by))
+
+
 def _create_sample(
     database: duckdb.DuckDBPyConnection,
     definition: Definition,
+    compiled: Sequence[CompiledHistory],
     predictions: Sequence[Path],
-    keys: Sequence[str],
-    names: Sequence[str],
     window: dict[str, object],
 ) -> None:
     """The rows with their timestamp and entities in the lake's types, and their history under its logged names."""
     timestamp = str(definition.data.timestamp)
     moment = f"make_timestamp(CAST(round({identifier(INPUT_PREFIX + timestamp)} * 1e6) AS BIGINT))"
-    typed = [
+    keys = [
         f"CAST({identifier(INPUT_PREFIX + name)} AS {SQL_TYPES[definition.columns[name].type]}) AS {identifier(name)}"
-        for name in keys
+        for name in _keys(compiled)
     ]
-    logged = [identifier(INPUT_PREFIX + name) for name in names]
-    selected = ", ".join([f"{moment} AS {identifier(timestamp)}", *typed, *logged])
+    logged = [identifier(INPUT_PREFIX + each.name) for each in compiled]
+    selected = ", ".join([f"{moment} AS {identifier(timestamp)}", *keys, *logged])
     database.execute(
         f"CREATE TEMP TABLE {_SAMPLED} AS SELECT {selected} FROM ("
         "SELECT * FROM read_parquet($files, union_by_name = true) "

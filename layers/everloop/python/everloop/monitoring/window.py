@@ -49,9 +49,6 @@ def read_window(
     Of repeated records one stays; of several outcomes for a prediction the newest `observed_at` wins. Those of a
     recommendation are all items that were taken, in one JSON array.
     """
-    of_several = (
-        "to_json(list_sort(list(distinct actual)))" if definition.recommendation else "arg_max(actual, observed_at)"
-    )
     with open_database(folder) as connection:
         rows = 0
         if predictions:
@@ -67,7 +64,7 @@ def read_window(
         if rows and outcomes:
             joined = connection.execute(
                 "select actual, score, coalesce(label, '') as label from served join ("
-                f" select prediction_id, {of_several} as actual"
+                f" select prediction_id, {of_several(definition)} as actual"
                 " from read_parquet($files, union_by_name = true) where observed_at <= $end group by prediction_id"
                 ") using (prediction_id) order by event_time, score, actual, prediction_id",
                 {"files": [str(path) for path in outcomes], "end": end},
@@ -81,6 +78,13 @@ def read_window(
         score=np.asarray(joined["score"], dtype=np.float64),
         label=np.asarray(joined["label"]).astype(np.str_),
     )
+
+
+def of_several(definition: Definition) -> str:
+    """SQL for what counts of the outcomes of one prediction."""
+    if definition.recommendation:
+        return "to_json(list_sort(list(distinct actual)))"
+    return "arg_max(actual, observed_at)"
 
 
 def _columns(

@@ -1,6 +1,5 @@
 """What an operator may do to a model, each checked, recorded and announced."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -94,10 +93,9 @@ class Operations:
             raise ConflictingRequestError(
                 f"{definition.name!r} is a model of {definition.task}; expected one of {', '.join(IMPORTABLE)}"
             )
-        if not isinstance(body, dict):
-            raise MalformedBodyError(f'expected an object {{"sha256": str, …}}, got a JSON {type(body).__name__}')
-        fields = _fields({name: body[name] for name in _OF_A_RUN if name in body}, _OF_A_RUN)
-        about = {name: value for name, value in body.items() if name not in _OF_A_RUN}
+        asked = _object(body, '"sha256": str, …')
+        fields = _fields({name: asked[name] for name in _OF_A_RUN if name in asked}, _OF_A_RUN)
+        about = {name: value for name, value in asked.items() if name not in _OF_A_RUN}
         imported = _validated(ImportedModel, about, imports.EXPECTED)
         return self._request(
             TrainingRequest(
@@ -123,7 +121,9 @@ class Operations:
         if "version" not in fields:
             raise MalformedBodyError('expected {"version": <number>, "reason"?: <text>}, got no version')
         reason = fields.get("reason", "promoted by an operator")
-        return self._set_version(promote, model, fields["version"], reason=reason, by=by).model_dump(mode="json")
+        self._require(model, fields["version"])
+        change = partial(promote, version=fields["version"])
+        return self._change(model, change, reason=reason, by=by).model_dump(mode="json")
 
     def introduce(
         self, definition: Definition, version: int, *, mode: str, against: int | None, reason: str, run_id: str
@@ -133,13 +133,14 @@ class Operations:
         Neither if the champion is no longer the one it was judged `against`, or if an experiment runs. Repeated, it
         undoes nothing that came in between.
         """
-        change: Change = partial(promote_once, against=against)
+        self._require(definition.name, version)
+        change: Change = partial(promote_once, version=version, against=against)
         if mode != "automatic" and against is not None:
             request = TrafficRequest.model_validate({"mode": mode, "challenger": version})
             planned = plan_traffic(definition, request, salt=self._next_id(), at=self._clock.now())
-            change = partial(_start_trained, traffic=planned, against=against)
+            change = partial(start_traffic_once, traffic=planned, against=against)
         by = f"run {run_id}"
-        aliases = self._set_version(change, definition.name, version, reason=reason, by=by)
+        aliases = self._change(definition.name, change, reason=reason, by=by)
         made = change_by(aliases, by)
         if made is None:
             return Introduction("registered", _declined(aliases), aliases)
@@ -147,73 +148,51 @@ class Operations:
             return Introduction("challenging", f"began an {running_experiment(made.traffic)}", aliases)
         return Introduction("promoted", "", aliases)
 
-    def _set_version(self, change: Change, model: str, version: int, *, reason: str, by: str) -> Aliases:
+    def roll_back(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
+        reason = _fields(body, {"reason": str}).get("reason", "rolled back by an operator")
+        return self._change(model, roll_back, reason=reason, by=by).model_dump(mode="json")
+
+    def change_traffic(self, definition: Definition, body: Any, *, by: str) -> dict[str, Any]:
+        """Begin an experiment; or end the one that runs, with the mode `champion`: all traffic is the champion's."""
+        model = definition.name
+        if _object(body, '"mode": str, …').get("mode") == "champion":
+            reason = _fields(body, {"mode": str, "reason": str}).get("reason", "stopped by an operator")
+            return self._change(model, stop_traffic, reason=reason, by=by).model_dump(mode="json")
+        request = _validated(TrafficRequest, body, traffic.EXPECTED)
+        self._require(model, request.challenger)
+        planned = plan_traffic(definition, request, salt=self._next_id(), at=self._clock.now())
+        reason = request.reason or "begun by an operator"
+        change = partial(start_traffic, traffic=planned)
+        return self._change(model, change, reason=reason, by=by).model_dump(mode="json")
+
+    # What the judge of experiments decides, each for the experiment with this salt and for no later one
+
+    def promote_challenger(self, model: str, salt: str, reason: str) -> Aliases:
+        return self._change(model, partial(promote_challenger, salt=salt), reason=reason, by=f"experiment {salt}")
+
+    def step(self, model: str, salt: str, reason: str) -> Aliases:
+        return self._change(model, partial(step_traffic, salt=salt), reason=reason, by=f"experiment {salt}")
+
+    def stop(self, model: str, salt: str, reason: str) -> Aliases:
+        return self._change(model, partial(stop_traffic, salt=salt), reason=reason, by=f"experiment {salt}")
+
+    def _require(self, model: str, version: int) -> None:
         """Raises NotFoundError unless the version is complete."""
         versions = self._registry.versions(model)
         if version not in versions:
             have = ", ".join(map(str, versions)) or "none"
             raise NotFoundError(f"model {model!r} has no version {version}; there are: {have}")
-        return self._change(model, lambda aliases: change(aliases, version, at=self._clock.now(), reason=reason, by=by))
 
-    def roll_back(self, model: str, body: Any, *, by: str) -> dict[str, Any]:
-        reason = _fields(body, {"reason": str}).get("reason", "rolled back by an operator")
-        aliases = self._change(model, lambda aliases: roll_back(aliases, at=self._clock.now(), reason=reason, by=by))
-        return aliases.model_dump(mode="json")
-
-    def change_traffic(self, definition: Definition, body: Any, *, by: str) -> dict[str, Any]:
-        """Begin an experiment; or end the one that runs, with the mode `champion`: all traffic is the champion's."""
-        model = definition.name
-        if isinstance(body, dict) and body.get("mode") == "champion":
-            reason = _fields(body, {"mode": str, "reason": str}).get("reason", "stopped by an operator")
-            return self._stop(model, None, reason=reason, by=by).model_dump(mode="json")
-        request = _validated(TrafficRequest, body, traffic.EXPECTED)
-        planned = plan_traffic(definition, request, salt=self._next_id(), at=self._clock.now())
-        aliases = self._set_version(
-            lambda aliases, _, **told: start_traffic(aliases, planned, **told),
-            model,
-            request.challenger,
-            reason=request.reason or "begun by an operator",
-            by=by,
+    def _change(self, model: str, change: Change, *, reason: str, by: str) -> Aliases:
+        aliases = self._registry.change_aliases(
+            model, lambda aliases: change(aliases, at=self._clock.now(), reason=reason, by=by)
         )
-        return aliases.model_dump(mode="json")
-
-    # What the judge of experiments decides, each for the experiment with this salt and for no later one
-
-    def promote_challenger(self, model: str, salt: str, reason: str) -> Aliases:
-        return self._change(
-            model,
-            lambda aliases: promote_challenger(aliases, salt, at=self._clock.now(), reason=reason, by=_judge_of(salt)),
-        )
-
-    def step(self, model: str, salt: str, reason: str) -> Aliases:
-        return self._change(
-            model, lambda aliases: step_traffic(aliases, salt, at=self._clock.now(), reason=reason, by=_judge_of(salt))
-        )
-
-    def stop(self, model: str, salt: str, reason: str) -> Aliases:
-        return self._stop(model, salt, reason=reason, by=_judge_of(salt))
-
-    def _stop(self, model: str, salt: str | None, *, reason: str, by: str) -> Aliases:
-        return self._change(
-            model, lambda aliases: stop_traffic(aliases, salt, at=self._clock.now(), reason=reason, by=by)
-        )
-
-    def _change(self, model: str, change: Callable[[Aliases], Aliases]) -> Aliases:
-        aliases = self._registry.change_aliases(model, change)
         if aliases.history:
             # Announced again when nothing changed: an earlier attempt may have died before it could tell.
             newest = aliases.history[-1]
             event = _EVENTS.get(newest.action, "model.alias_changed")
             self._events.publish(event, subject=model, data={"alias": "champion", **newest.model_dump(mode="json")})
         return aliases
-
-
-def _start_trained(aliases: Aliases, version: int, *, traffic: traffic.Traffic, **told: Any) -> Aliases:
-    return start_traffic_once(aliases, traffic, **told)
-
-
-def _judge_of(salt: str) -> str:
-    return f"experiment {salt}"
 
 
 def _declined(aliases: Aliases) -> str:
@@ -224,12 +203,9 @@ def _declined(aliases: Aliases) -> str:
 
 
 def _validated(contract: type[Body], body: Any, expected: Mapping[str, str]) -> Body:
-    """The body as JSON has it, where a number is no text and true no number; raises MalformedBodyError.
-
-    `expected` tells in words what each field takes.
-    """
+    """Raises MalformedBodyError; `expected` tells in words what each field takes."""
     try:
-        return contract.model_validate_json(json.dumps(body), strict=True)
+        return contract.model_validate(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -242,13 +218,18 @@ def _validated(contract: type[Body], body: Any, expected: Mapping[str, str]) -> 
         raise MalformedBodyError(f"{where}: {what}" if where else what) from error
 
 
-def _fields(body: Any, expected: dict[str, type]) -> dict[str, Any]:
-    shape = ", ".join(f'"{name}": {kind.__name__}' for name, kind in expected.items())
+def _object(body: Any, shape: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise MalformedBodyError(f"expected an object {{{shape}}}, got a JSON {type(body).__name__}")
-    for name, value in body.items():
+    return body
+
+
+def _fields(body: Any, expected: dict[str, type]) -> dict[str, Any]:
+    shape = ", ".join(f'"{name}": {kind.__name__}' for name, kind in expected.items())
+    fields = _object(body, shape)
+    for name, value in fields.items():
         if name not in expected:
             raise MalformedBodyError(f"unknown key {name!r}; expected {{{shape}}}")
         if type(value) is not expected[name]:
             raise MalformedBodyError(f"{name}: expected {expected[name].__name__}, got {value!r}"[:_LONGEST_DETAIL])
-    return body
+    return fields

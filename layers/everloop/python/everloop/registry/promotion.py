@@ -75,8 +75,8 @@ def step_traffic(aliases: Aliases, salt: str, *, at: datetime, reason: str, by: 
     return _change(aliases, "traffic", aliases.champion, stepped, at=at, reason=reason, by=by)
 
 
-def stop_traffic(aliases: Aliases, salt: str | None, *, at: datetime, reason: str, by: str) -> Aliases:
-    """All traffic to the champion; nothing changes unless the experiment with this salt (None: with any) runs."""
+def stop_traffic(aliases: Aliases, *, at: datetime, reason: str, by: str, salt: str | None = None) -> Aliases:
+    """All traffic to the champion; nothing changes unless an experiment runs: if given, the one with this salt."""
     if not aliases.traffic or salt not in (None, aliases.traffic.salt):
         return aliases
     return _change(aliases, "traffic", aliases.champion, None, at=at, reason=reason, by=by)
@@ -91,7 +91,9 @@ def promote_challenger(aliases: Aliases, salt: str, *, at: datetime, reason: str
 
 def running_experiment(traffic: Traffic) -> str:
     """`experiment (canary) with version 2 since 2026-03-14 09:26 UTC`"""
-    return f"experiment ({traffic.mode}) with version {traffic.challenger} since {traffic.started_at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"experiment ({traffic.mode}) with version {traffic.challenger} since {traffic.started_at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _change(

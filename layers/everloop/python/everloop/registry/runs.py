@@ -31,7 +31,7 @@ def finish_run(
     candidate = state.get("candidate") or {}
     evaluation = state.get("evaluation") or {}
     error = _error(state.get("error"))
-    declined = _declined(state.get("promotion") or {})
+    introduced = (state.get("promotion") or {}).get("detail")
     refusals = [f"{gate['name']}: {gate['detail']}" for gate in evaluation.get("gates", []) if not gate["passed"]]
     report = RunReport.model_validate(
         {
@@ -45,7 +45,7 @@ def finish_run(
             "requested_by": state.get("requested_by", ""),
             "reason": (error or {}).get("message")
             or "; ".join(refusals)
-            or declined
+            or introduced
             or compared
             or state.get("reason", ""),
             "notes": (state.get("dataset") or {}).get("notes", []),
@@ -90,15 +90,6 @@ def _champion(metrics: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     known = {name: metrics[name] for name in ("version", "rows")}
     return {**known, "metrics": {name: value for name, value in metrics.items() if name not in known}}
-
-
-def _declined(promotion: dict[str, Any]) -> str:
-    if promotion.get("promoted", True):
-        return ""
-    return (
-        f"version {promotion['champion']} became champion while this run was under way; "
-        "compare the two and promote by hand, or train again"
-    )
 
 
 def _error(caught: dict[str, Any] | None) -> dict[str, Any] | None:

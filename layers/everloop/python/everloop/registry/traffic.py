@@ -57,7 +57,9 @@ def _settings(promotion: Promotion, request: TrafficRequest) -> dict[str, Any]:
         allowed = ", ".join(map(_written, settings))
         raise MalformedBodyError(f"{_written(name)}: not of the mode {request.mode!r}, which takes {allowed}")
     if request.guardrails:
-        given["guardrails"] = settings["guardrails"].model_copy(update=request.guardrails.model_dump(exclude_unset=True))
+        given["guardrails"] = settings["guardrails"].model_copy(
+            update=request.guardrails.model_dump(exclude_unset=True)
+        )
     return settings | given
 
 

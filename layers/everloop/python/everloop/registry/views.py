@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from everloop.contracts.base import Contract
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import RunReport, parse_version
 from everloop.errors import NotFoundError
@@ -36,16 +37,22 @@ class ModelViews:
             "definition_hash": definition.hash,
             "inputs": {name: column.type for name, column in definition.inputs.items()},
             "champion": aliases.champion,
+            "traffic": _document(aliases.traffic),
             "epoch": aliases.epoch,
             "versions": self._registry.versions(definition.name),
         }
 
     def versions(self, model: str) -> dict[str, Any]:
-        champion = self._registry.aliases(model).champion
+        aliases = self._registry.aliases(model)
+        challenger = aliases.traffic.challenger if aliases.traffic else None
         return {
             "model": model,
             "versions": [
-                {**self._summary(model, version), "champion": version == champion}
+                {
+                    **self._summary(model, version),
+                    "champion": version == aliases.champion,
+                    "challenger": version == challenger,
+                }
                 for version in self._registry.versions(model)
             ],
         }
@@ -72,17 +79,21 @@ class ModelViews:
         return self._registry.aliases(model).model_dump(mode="json")
 
     def champion_at(self, model: str, at: str) -> dict[str, Any]:
-        """Who was champion at a moment, by which change, and until when; nulls before the first and after the last."""
+        """Who was champion at a moment, by which change, and until when; nulls before the first and after the last.
+
+        And the experiment that ran beside, if any.
+        """
         moment = parse_moment("at", at)
         aliases = self._registry.aliases(model)
         change = aliases.change_at(moment)
         epoch = change.epoch if change else 0
-        following = next(iter(aliases.history[epoch:]), None)
+        following = next((later for later in aliases.history[epoch:] if later.action != "traffic"), None)
         return {
             "model": model,
             "at": moment.isoformat(),
             "champion": change.champion if change else None,
-            "change": change.model_dump(mode="json") if change else None,
+            "change": _document(change),
+            "traffic": _document(aliases.traffic_at(moment)),
             "until": following.at.isoformat() if following else None,
         }
 
@@ -104,6 +115,10 @@ class ModelViews:
             "created_at": manifest.created_at.isoformat(),
             "metrics": json.loads(self._registry.read(model, version, "metrics.json"))["candidate"],
         }
+
+
+def _document(contract: Contract | None) -> dict[str, Any] | None:
+    return contract.model_dump(mode="json") if contract else None
 
 
 def _plots(files: Iterable[str]) -> list[str]:

@@ -11,7 +11,13 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from everloop.contracts.registry import Aliases, Manifest, RunPointer, RunReport
-from everloop.errors import IntegrityError, NotFoundError, ObjectNotFoundError, PreconditionFailedError
+from everloop.errors import (
+    IntegrityError,
+    ModelMissingError,
+    NotFoundError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+)
 from everloop.ports import ObjectReader, ObjectStore
 
 MANIFEST = "manifest.json"
@@ -39,14 +45,17 @@ class VersionReader:
             raise IntegrityError(f"{model} version {version}: its manifest is damaged") from error
 
     def read(self, model: str, version: int, name: str) -> bytes:
-        """A version's file, only if its bytes are those of the manifest; raises IntegrityError, NotFoundError."""
+        """A version's file, only if its bytes are those of the manifest.
+
+        Raises IntegrityError, ModelMissingError, and NotFoundError for what the manifest does not name.
+        """
         expected = self.manifest(model, version).files.get(name)
         if expected is None:
             raise NotFoundError(f"version {version} of {model!r} has no file {name!r}")
         try:
             body = self._objects.get(f"{model}/versions/{version}/{name}").body
         except ObjectNotFoundError as error:
-            raise IntegrityError(f"{model} version {version}: {name} is gone") from error
+            raise ModelMissingError(f"{model} version {version}: {name} is gone") from error
         found = hashlib.sha256(body).hexdigest()
         if found != expected:
             raise IntegrityError(f"{model} version {version}: {name} has sha256 {found}, its manifest says {expected}")

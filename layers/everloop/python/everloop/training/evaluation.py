@@ -14,7 +14,7 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Gate
 from everloop.contracts.tasks import METRICS as METRICS_OF_TASK
 from everloop.contracts.tasks import Task
-from everloop.errors import IntegrityError, ModelUnavailableError, NotFoundError
+from everloop.errors import ModelUnavailableError, NotFoundError
 from everloop.metrics import METRICS, Interval, bootstrap_difference, bootstrap_interval
 from everloop.scorer import Scorer
 from everloop.stores.registry import ModelRegistry
@@ -75,12 +75,12 @@ class Evaluation:
 
 
 def find_champion(registry: ModelRegistry, model: str, version: int | None) -> Champion | None:
-    """The champion's files; None when there is none, or when its bytes are damaged: then anything sound is better."""
+    """The champion's files; None without one, or when they are damaged or gone: then anything sound is better."""
     if version is None:
         return None
     try:
         files = {name: registry.read(model, version, name) for name in ("model.onnx", "judged.onnx", "lineage.json")}
-    except (IntegrityError, NotFoundError):
+    except (ModelUnavailableError, NotFoundError):
         return None
     return Champion(version, files["model.onnx"], files["judged.onnx"], json.loads(files["lineage.json"]))
 

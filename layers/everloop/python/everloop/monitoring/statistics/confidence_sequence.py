@@ -9,7 +9,7 @@ ALPHA = 0.05
 """The chance that the bounds ever leave out the true difference, however often and however long one looks."""
 SHARPEST_AT = 2_000
 """Independent rows of each variant at which the bounds are the narrowest they can be: what tells a difference of a
-tenth of a standard deviation. At a tenth of it they are a fifth wider than the best, at a hundred times a tenth."""
+tenth of a standard deviation. At a tenth of it they are a quarter wider than the best, at a hundred times a sixth."""
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

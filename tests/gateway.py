@@ -1,0 +1,61 @@
+"""API Gateway in front of handlers, as a WSGI application: for clients that speak HTTP and nobody here wrote."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+KEY = "the-key"
+STAGE = "/v1"
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+class Gateway:
+    """`routes`: method and path with its placeholders → handler. Every one of them asks for the key."""
+
+    def __init__(self, routes: dict[str, Handler]) -> None:
+        self._routes = routes
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        response = self._answer(environ)
+        status = HTTPStatus(response["statusCode"])
+        start_response(f"{status.value} {status.phrase}", list(response["headers"].items()))
+        return [response["body"].encode()]
+
+    def _answer(self, environ: dict[str, Any]) -> dict[str, Any]:
+        headers = dict(_headers(environ))
+        if headers.get("x-api-key") != KEY:
+            return _forbidden("The API key is missing or wrong")
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        if not path.startswith(f"{STAGE}/"):
+            return _forbidden("No such stage")
+        path = path.removeprefix(STAGE)
+        for route, handler in self._routes.items():
+            method, resource = route.split(" ")
+            match = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", resource), path)
+            if match and method == environ["REQUEST_METHOD"]:
+                body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                event = {
+                    "resource": resource,
+                    "path": path,
+                    "httpMethod": method,
+                    "headers": headers,
+                    "pathParameters": match.groupdict() or None,
+                    "queryStringParameters": None,
+                    "requestContext": {"resourcePath": resource, "path": f"{STAGE}{path}"},
+                    "body": body.decode(errors="replace") or None,
+                    "isBase64Encoded": False,
+                }
+                return handler(event, None)
+        return _forbidden("No such route, or the request is not signed")
+
+
+def _headers(environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in environ.items():
+        if name.startswith("HTTP_") or name == "CONTENT_TYPE":
+            yield name.removeprefix("HTTP_").replace("_", "-").lower(), value
+
+
+def _forbidden(title: str) -> dict[str, Any]:
+    body = f'{{"title": "{title}", "status": 403, "detail": "as API Gateway says it"}}'
+    return {"statusCode": 403, "headers": {"Content-Type": "application/problem+json"}, "body": body}
