@@ -8,23 +8,19 @@ session alone.
 
 import json
 import os
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
-import joblib  # type: ignore[import-untyped]
 import numpy as np
 
+from benchmarks.peer_servers import prepare, served
 from benchmarks.serving import bench_definition, bench_event, bench_rows, fitted, inputs_of, write_definitions
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.features.compile import compile_features
@@ -39,11 +35,7 @@ from tests.e2e.clouds import free_port
 from tests.samples import NOW
 
 TURNS = 15
-FOLDER = REPOSITORY / ".build" / "benchmarks"
-PEERS = {
-    "fastapi": ("fastapi==0.139.*", "uvicorn==0.51.*", "scikit-learn==1.9.*", "pandas==3.1.*"),
-    "mlflow": ("mlflow==3.*", "scikit-learn==1.9.*", "pandas==3.*"),
-}
+BARS = {"fastapi": 4, "mlflow": 12}
 FIRST_ANSWER = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
@@ -139,55 +131,16 @@ def _until_line(command: list[str], environment: dict[str, str]) -> float:
 
 def _peers(folder: Path, learned: Any, row: dict[str, Any], ours: float) -> None:
     """Each from the start of its server to its first answer."""
-    inputs = inputs_of([row])
-    matrix = learned.encoder.transform(inputs).tolist()
-    for peer, requirements in PEERS.items():
-        python = _environment(peer, requirements)
-        script = Path(__file__).parent / "peers" / f"{peer}_serving.py"
-        joblib.dump(learned.estimator, folder / "model.joblib")
-        if peer == "mlflow":
-            subprocess.run([str(python), str(script), str(folder)], check=True, capture_output=True)
-        command = [str(python), str(script), str(folder)]
-        body = json.dumps({"inputs": matrix}).encode()
-        seconds = _median_ms(lambda c=command, b=body: _until_http(c, free_port(), b), turns=5)  # type: ignore[misc]
-        bar = {"fastapi": 4, "mlflow": 12}[peer]
+    body = json.dumps({"inputs": learned.encoder.transform(inputs_of([row])).tolist()}).encode()
+    for peer, bar in BARS.items():
+        command = prepare(peer, folder, learned.estimator)
+        seconds = _median_ms(lambda c=command: _until_http(c, body), turns=5)  # type: ignore[misc]
         print(f"{peer + ' + scikit-learn':<28}{seconds:>8.0f} ms{seconds / ours:>8.1f} x (bar {bar})")
 
 
-def _until_http(command: list[str], port: int, body: bytes) -> float:
-    started = time.perf_counter()
-    # Without their bytecode they would start three times slower.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_"))}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([*command, str(port)], env=environment, start_new_session=True, **quiet) as running:  # type: ignore[call-overload]
-        try:
-            while True:
-                request = urllib.request.Request(
-                    f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
-                )
-                try:
-                    with urllib.request.urlopen(request, timeout=30) as answer:
-                        answer.read()
-                        return time.perf_counter() - started
-                except urllib.error.HTTPError as error:
-                    raise SystemExit(error.read().decode()) from error
-                except OSError:
-                    if running.poll() is not None:
-                        raise SystemExit(f"{command} ended before it answered") from None
-                    time.sleep(0.005)
-        finally:
-            os.killpg(running.pid, signal.SIGTERM)  # MLflow starts its server as a child
-
-
-def _environment(peer: str, requirements: tuple[str, ...]) -> Path:
-    folder = FOLDER / f"serving-{peer}"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        uv = Path(sys.executable).with_name("uv")
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        subprocess.run([uv, "venv", "--quiet", "--python", version, str(folder)], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *requirements], check=True)
-    return python
+def _until_http(command: list[str], body: bytes) -> float:
+    with served(command, free_port(), body) as server:
+        return server.first_answer_s
 
 
 def _median_ms(run: Callable[[], float], turns: int = TURNS) -> float:

@@ -24,8 +24,8 @@ PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28
 FROM_THE_RUNTIME = ("boto3", "botocore")
 """Lambda's Python runtime brings boto3; what only boto3 needs falls away with it."""
 
-NEVER_IMPORTED = {"serving": ("flatbuffers", "packaging", "protobuf")}
-"""onnxruntime asks for these to convert and quantize models; to run one it needs numpy alone."""
+NEVER_IMPORTED = {"serving": ("flatbuffers", "packaging", "protobuf"), "data": ("flatbuffers", "packaging")}
+"""onnxruntime asks for these to convert and quantize models; to run one it needs numpy alone. (onnx needs protobuf.)"""
 
 UNUSED = (
     "bin",

@@ -10,6 +10,7 @@ from everloop.errors import EverloopError
 from local.commands import cloud, data, experiments, imports, models, traffic
 from local.commands.datasets import datasets
 from local.commands.demo import demo
+from local.commands.docs import docs
 from local.commands.new import new
 from local.commands.runs import runs
 from local.console import stderr
@@ -20,6 +21,7 @@ for command in (
     cloud.up,
     cloud.down,
     cloud.status,
+    docs,
     new,
     data.upload,
     data.batches,

@@ -231,6 +231,10 @@ class Loop:
         names = self.call("GET", place)["plots"]
         return {name: _checked(self.api.call("GET", f"{place}/plots/{quote(name, safe='')}")).text for name in names}
 
+    def docs(self) -> str:
+        """The page for callers, as HTML."""
+        return _checked(self.api.call("GET", "/docs")).text
+
     def champion(self, model: str) -> int:
         """Raises ApiError if there is none."""
         version: int | None = self.call("GET", f"/models/{model}")["champion"]

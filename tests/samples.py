@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -202,3 +202,9 @@ def quick_parameters(algorithm: str, draw: int = 0, seed: int = 7) -> dict[str, 
 def counting_ids(prefix: str = "id") -> Any:
     numbers = iter(range(1, 1_000_000))
     return lambda: f"{prefix}-{next(numbers)}"
+
+
+def counting_new_ids() -> Callable[[datetime, int], list[str]]:
+    """As `new_ids`: id-1, id-2, …"""
+    next_id = counting_ids()
+    return lambda _, count: [next_id() for _ in range(count)]

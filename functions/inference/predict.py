@@ -1,19 +1,31 @@
 """Answer a prediction request whatever happens to models, and queue what was answered for the lake."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from everloop.adapters.api_gateway import api_handler, json_body, path_parameter, respond
-from everloop.adapters.definitions import load_definition, load_rules
+from everloop.adapters.api_gateway import (
+    ApiRequest,
+    Response,
+    answered,
+    problem,
+    refusal,
+    respond,
+    respond_binary,
+    respond_empty,
+)
+from everloop.adapters.definitions import known_models, load_definition, load_rules
 from everloop.adapters.hurried import HurriedItems, HurriedObjects, HurriedQueue
 from everloop.adapters.observability import count_all, logger
 from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.definition import Definition
-from everloop.contracts.rows import parse_rows
 from everloop.errors import ModelUnavailableError, StorageError
 from everloop.inference.history import HistoryLookup
 from everloop.inference.predictor import Predictor
+from everloop.inference.protocols import ROUTES
+from everloop.inference.protocols.protocol import Endpoint, Refuse, Route
+from everloop.inference.readiness import Readiness
 from everloop.inference.rules import Rules
 from everloop.inference.service import PredictionService, Reply
 from everloop.inference.versions import Versions
@@ -21,35 +33,38 @@ from everloop.settings import PredictSettings
 
 
 @cache
-def service() -> PredictionService:
+def endpoint() -> Endpoint:
     settings = PredictSettings.from_env()
     clock = SystemClock()
     max_age = timedelta(seconds=settings.aliases_max_age_s)
-    predictor = Predictor(
-        Versions(HurriedObjects(settings.models_bucket, clock), clock, max_age),
-        HistoryLookup(HurriedItems(settings.history_table, clock), clock),
-        rules_of,
-    )
-    return PredictionService(predictor, HurriedQueue(settings.prediction_queue_url, clock), clock)
+    versions = Versions(HurriedObjects(settings.models_bucket, clock), clock, max_age)
+    history = HistoryLookup(HurriedItems(settings.history_table, clock), clock)
+    rules = cache(open_rules)
+    predictor = Predictor(versions, history, lambda definition: rules(definition.name))
+    service = PredictionService(predictor, HurriedQueue(settings.prediction_queue_url, clock), clock)
+    return Endpoint(service, Readiness(versions), load_definition, known_models, report)
 
 
-@cache
-def _rules(name: str) -> Rules | None:
-    graph = load_rules(name)
-    return Rules(graph, load_definition(name)) if graph else None
+def open_rules(model: str) -> Rules | None:
+    graph = load_rules(model)
+    return Rules(graph, load_definition(model)) if graph else None
 
 
-def rules_of(definition: Definition) -> Rules | None:
-    return _rules(definition.name)
+def lambda_handler(event: dict[str, Any], context: object) -> Response:
+    route = ROUTES[f"{event['httpMethod']} {event['resource']}"]
+    return answered(partial(answer, route), event, in_words(route.refuse) if route.refuse else problem)
 
 
-@api_handler
-def lambda_handler(event: dict[str, Any]) -> dict[str, Any]:
-    definition = load_definition(path_parameter(event, "model"))
-    version = event["pathParameters"].get("version")
-    reply = service().answer(definition, parse_rows(json_body(event), definition), pinned_version=version)
-    report(definition, reply)
-    return respond({"model": reply.model, "version": reply.version, "predictions": reply.predictions})
+def answer(route: Route, event: dict[str, Any]) -> Response:
+    body, status, headers = route.handle(ApiRequest(event), endpoint())
+    if isinstance(body, bytes):
+        return respond_binary(body, headers)
+    return respond_empty(status) if body is None else respond(body, status)
+
+
+def in_words(refuse: Refuse) -> Callable[..., Response]:
+    """The refusals of a protocol that does not know problem documents."""
+    return lambda status, _, detail, problems: refusal(status, refuse(status, detail, problems))
 
 
 def report(definition: Definition, reply: Reply) -> None:

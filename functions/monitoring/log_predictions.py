@@ -1,5 +1,6 @@
 """Write queued predictions and outcomes to the lake, many messages to a file."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -8,13 +9,20 @@ from everloop.adapters.observability import logger
 from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.sqs_records import handle_each
 from everloop.monitoring.log import Message, parse_message, write_messages
+from everloop.monitoring.shadow import Challengers
 from everloop.settings import LogPredictionsSettings
 from everloop.stores.predictions import PredictionLog
+from everloop.stores.registry import VersionReader
 
 
 @cache
 def log() -> PredictionLog:
     return PredictionLog(S3ObjectStore(LogPredictionsSettings.from_env().lake_bucket))
+
+
+@cache
+def challengers() -> Challengers:
+    return Challengers(VersionReader(S3ObjectStore(LogPredictionsSettings.from_env().models_bucket)))
 
 
 def read(body: str) -> Message:
@@ -23,16 +31,16 @@ def read(body: str) -> Message:
     return message
 
 
-def write_alone(body: str) -> None:
-    write_messages([read(body)], log(), load_definition)
+def write(messages: Sequence[Message]) -> None:
+    write_messages(messages, log(), load_definition, challengers())
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     messages: list[Message] = []
     response = handle_each(event, lambda body: messages.append(read(body)))
     try:
-        write_messages(messages, log(), load_definition)
+        write(messages)
     except Exception:  # noqa: BLE001  # whatever it was: written one by one, only the messages that cause it come back
         logger.exception("the batch cannot be written as a whole")
-        return handle_each(event, write_alone)
+        return handle_each(event, lambda body: write([read(body)]))
     return response

@@ -88,6 +88,22 @@ class Alarms(Construct):
             evaluation_periods=3,
         )
 
+    def on_aborted_experiments(self, *models: str) -> None:
+        """By what judge_traffic counts."""
+        for model in models:
+            metric = Metric(
+                namespace=METRICS_NAMESPACE,
+                metric_name="ExperimentAborted",
+                dimensions_map={"model": model, "service": "judge_traffic"},
+                period=PERIOD,
+                statistic="Sum",
+            )
+            told = (
+                f"The challenger of {model} broke a guardrail, or units got lost on the way to it. The champion has all"
+                f" of the traffic again: `everloop experiment status {model}` says what was seen (docs/operations.md)."
+            )
+            self._above(0, metric, f"ExperimentAborted-{model}", told)
+
     def on_wrong_history(self, *models: str) -> None:
         """By what check_model and materialize_history count."""
         told = {

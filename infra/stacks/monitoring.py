@@ -13,6 +13,7 @@ from infra.constructs.model_schedules import ModelSchedules
 from infra.constructs.overview import Overview
 from infra.constructs.python_function import PythonFunction
 from infra.constructs.statements import list_keys, publish_events, read_objects, write_objects
+from infra.constructs.traffic_schedule import TrafficSchedule
 from infra.constructs.work_queue import DeadLetterQueue
 from infra.stacks.pipeline import SCRATCH_MIB, PipelineStack
 from infra.stacks.serving import LOG_PREDICTIONS_TIMEOUT_S, ServingStack
@@ -45,14 +46,15 @@ class MonitoringStack(Stack):
             config=config,
             stage="monitoring",
             module="log_predictions",
-            settings=LogPredictionsSettings(lake_bucket=lake.bucket_name),
+            settings=LogPredictionsSettings(lake_bucket=lake.bucket_name, models_bucket=models.bucket_name),
             layers=layers.data,
-            memory_size_mib=1024,
+            memory_size_mib=1769,
             timeout_s=LOG_PREDICTIONS_TIMEOUT_S,
             access=[
-                read_objects(lake, "predictions/*", "outcomes/*"),
-                write_objects(lake, "predictions/*", "outcomes/*"),
+                read_objects(lake, "predictions/*", "outcomes/*", "lookup/*"),
+                write_objects(lake, "predictions/*", "outcomes/*", "lookup/*"),
                 list_keys(lake),
+                read_objects(models, "*/versions/*"),
             ],
         )
         self.log_predictions.consume(serving.predictions, batch_size=PREDICTIONS_PER_WRITE, window_s=WRITE_DELAY_S)
@@ -88,6 +90,7 @@ class MonitoringStack(Stack):
             check_model=self.check_model,
             dead_letters=missed_checks,
         )
+        TrafficSchedule(self, "Traffic", judge_traffic=serving.judge_traffic, dead_letters=missed_checks)
 
         functions = [*pipeline.functions, *serving.functions, self.log_predictions, self.check_model]
         dead_letters = [*pipeline.dead_letters, *serving.dead_letters, missed_checks]
@@ -100,6 +103,7 @@ class MonitoringStack(Stack):
             serving.predict,
             slo_ms=min((each.serving.latency_slo_ms for each in config.definitions), default=100),
         )
+        self.alarms.on_aborted_experiments(*(each.name for each in config.definitions))
         self.alarms.on_wrong_history(*(each.name for each in config.definitions if each.histories))
         Overview(
             self,
@@ -113,4 +117,5 @@ class MonitoringStack(Stack):
         )
 
         CfnOutput(self, "CheckFunctionName", value=self.check_model.function_name)
+        CfnOutput(self, "JudgeFunctionName", value=serving.judge_traffic.function_name)
         CfnOutput(self, "AlarmTopicArn", value=self.alarms.topic.topic_arn)

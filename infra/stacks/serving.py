@@ -64,7 +64,8 @@ class ServingStack(Stack):
             reserved_concurrency=config.predict_concurrency or None,
             snap_start=config.snap_start,
             access=[
-                read_objects(models, "*/versions/*", "*/aliases.json"),
+                read_objects(models, "*/versions/*", "*/aliases.json", "*/breaker.json"),
+                write_objects(models, "*/breaker.json"),
                 list_keys(models),
                 read_items(storage.history),
                 send_messages(self.predictions),

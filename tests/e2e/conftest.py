@@ -24,6 +24,10 @@ MODELS = MappingProxyType(
         "pump-remembered": WITH_HISTORY,
         "pump-imported": {"minimum = {": "must_beat_champion = false\nminimum = {"},
         "pump-watched": {'every = "1 day"': 'every = "1 minute"'},
+        "pump-rivals": {
+            'mode = "automatic"': 'mode = "canary"\ncanary.guardrails = { minimum_rows = 20 }',
+            "minimum = { roc_auc = 0.6 }": "must_beat_champion = false",
+        },
     }
 )
 """Who uses which: one test module, or one story in it, for each model."""

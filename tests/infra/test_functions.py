@@ -23,11 +23,11 @@ STAGES = {
     },
     "registry": {"register_version", "set_alias", "read_models", "operate_models"},
     "inference": {"predict", "record_outcome", "describe_api"},
-    "monitoring": {"log_predictions", "check_model"},
+    "monitoring": {"log_predictions", "check_model", "judge_traffic"},
 }
 MODULES = sorted(set().union(*STAGES.values()))
 
-ALIAS_WRITERS = {"set_alias", "operate_models"}
+ALIAS_WRITERS = {"set_alias", "operate_models", "judge_traffic"}
 
 UNBOUND = {
     "xray:PutTraceSegments",

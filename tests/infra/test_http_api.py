@@ -1,10 +1,14 @@
 """Who may call what, and what a refusal says."""
 
 import json
+import re
 
 import pytest
 
-from tests.infra.templates import Assembly
+from everloop.contracts.definition import load_definitions
+from everloop.inference import openapi as document
+from infra.config import REPOSITORY
+from tests.infra.templates import MODELS_DIR, Assembly
 
 KEY_HOLDERS = {
     ("POST", "/models/{model}/predictions"),
@@ -26,6 +30,7 @@ OPERATORS = {
     ("GET", "/models/{model}/datasets/{version}/diff/{other}"),
     ("GET", "/models/{model}/history"),
     ("GET", "/models/{model}/monitoring"),
+    ("GET", "/models/{model}/traffic"),
     ("GET", "/models/{model}/runs"),
     ("GET", "/models/{model}/runs/{run_id}"),
     ("POST", "/models/{model}/trainings"),
@@ -61,6 +66,20 @@ def test_every_route_is_for_key_holders_or_for_operators(routes: dict[tuple[str,
     assert {route for route, guard in routes.items() if guard == ("NONE", True)} == KEY_HOLDERS
     assert {route for route, guard in routes.items() if guard == ("AWS_IAM", False)} == OPERATORS
     assert set(routes) == KEY_HOLDERS | OPERATORS
+
+
+def test_the_openapi_document_has_these_routes_for_these_callers(
+    routes: dict[tuple[str, str], tuple[str, bool]],
+) -> None:
+    definitions = list(load_definitions(REPOSITORY / MODELS_DIR))
+    models = "|".join(definition.name for definition in definitions)
+    described = {
+        (method.upper(), re.sub(rf"/models/({models})(?=/|$)", "/models/{model}", path)): operation["security"]
+        for path, operations in document.openapi(definitions)["paths"].items()
+        for method, operation in operations.items()
+    }
+    guards = {("NONE", True): [{document.KEY_HOLDERS: []}], ("AWS_IAM", False): [{document.OPERATORS: []}]}
+    assert described == {route: guards[guard] for route, guard in routes.items()}
 
 
 def test_every_refusal_is_a_problem_document_that_says_what_was_expected(assembly: Assembly) -> None:

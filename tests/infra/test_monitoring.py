@@ -7,15 +7,18 @@ from infra.config import REPOSITORY
 from tests.infra.templates import MODELS_DIR, Assembly
 
 
-def test_every_model_is_checked_as_often_as_its_definition_says(assembly: Assembly) -> None:
+def test_every_model_is_checked_as_often_as_its_definition_says_and_experiments_every_five_minutes(
+    assembly: Assembly,
+) -> None:
     schedules = {}
     for _, schedule in assembly.resources("AWS::Scheduler::Schedule"):
         target = schedule["Target"]
         request = json.loads(target["Input"])
-        schedules[request["model"]] = schedule["ScheduleExpression"]
+        schedules[request.get("model", "experiments")] = schedule["ScheduleExpression"]
         assert request["scheduled_time"] == "<aws.scheduler.scheduled-time>"
         assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
         assert target["DeadLetterConfig"]
+    assert schedules.pop("experiments") == "rate(5 minutes)"
     assert schedules == {"parcel-delay": "rate(1 day)", "shop-demand": "rate(6 hours)"}
     assert set(schedules) == {each.name for each in load_definitions(REPOSITORY / MODELS_DIR)}
 
@@ -51,6 +54,14 @@ def test_predictions_are_slow_when_they_miss_the_tightest_promise(assembly: Asse
     [slow] = [each for _, each in assembly.resources("AWS::CloudWatch::Alarm") if each["MetricName"] == "Duration"]
     assert slow["ExtendedStatistic"] == "p95"
     assert slow["Threshold"] == 80
+
+
+def test_each_model_tells_when_its_experiment_went_wrong(assembly: Assembly) -> None:
+    alarms = [each for _, each in assembly.resources("AWS::CloudWatch::Alarm")]
+    aborted = [each for each in alarms if each["MetricName"] == "ExperimentAborted"]
+    dimensions = [{each["Name"]: each["Value"] for each in alarm["Dimensions"]} for alarm in aborted]
+    assert {each["model"] for each in dimensions} == {"parcel-delay", "shop-demand"}
+    assert {each["service"] for each in dimensions} == {"judge_traffic"}
 
 
 def test_alarm_messages_are_encrypted_with_a_key_cloudwatch_may_use(assembly: Assembly) -> None:

@@ -1,17 +1,18 @@
 """describe_api on its sample requests; and clients that know nothing of the API but its document."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import aiopenapi3
 import httpx2
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from hypothesis import HealthCheck, given, settings
 
+from everloop.errors import InvalidRowsError
 from functions.inference import describe_api, predict, record_outcome
-from tests.gateway import KEY, Gateway
+from tests.gateway import KEY, STAGE, Gateway
 from tests.integration.inference.test_predict import serving
 from tests.plant import MODEL, Plant
 from tests.samples import event, pump_row
@@ -54,7 +55,7 @@ def test_the_page_is_told_and_may_run_nothing(plant: Plant) -> None:
 @pytest.mark.parametrize("sample", ["inference/read_openapi.json", "inference/read_docs.json"])
 def test_who_has_it_already_is_told_so(plant: Plant, sample: str) -> None:
     _, headers, body = ask(sample)
-    assert (body != "", headers["Cache-Control"]) == (True, "private, no-cache")
+    assert (body != "", headers["Cache-Control"]) == (True, "private, max-age=60")
     status, again, nothing = ask(sample, **{"if-none-match": f'"other", W/{headers["ETag"]}'})
     assert (status, nothing, again["ETag"]) == (304, "", headers["ETag"])
     assert ask(sample, **{"If-None-Match": '"other"'})[0] == 200
@@ -77,3 +78,29 @@ def test_a_client_made_from_the_document_predicts_and_tells_the_outcome(serving:
     outcome = {"prediction_id": answer.predictions[0].prediction_id, "actual": True}
     told = client.createRequest((f"/models/{MODEL}/outcomes", "post"))(data={"outcomes": [outcome]})
     assert told.recorded == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+@pytest.mark.parametrize("route", ["predictions", "versions/{version}/predictions", "outcomes"])
+def test_whatever_the_document_allows_is_answered_and_the_rest_refused_as_it_says(
+    serving: Plant, route: str, mode: schemathesis.GenerationMode
+) -> None:
+    """Schemathesis makes the requests, and checks status, content type and body against the document."""
+    schema = schemathesis.openapi.from_wsgi(f"{STAGE}/openapi.json", GATEWAY, headers={"x-api-key": KEY})
+    schema.config.update(base_url=f"http://localhost{STAGE}")
+    operation = schema[f"/models/{MODEL}/{route}"]["POST"]
+    seen: Counter[int] = Counter()
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    def check(case: Any) -> None:
+        seen[case.call_and_validate(headers={"x-api-key": KEY}).status_code] += 1
+
+    check()
+    if mode is schemathesis.GenerationMode.NEGATIVE:
+        assert seen[InvalidRowsError.status]
+        assert not seen.keys() & {200, 202}
+    else:
+        assert seen.keys() - {404} <= {200, 202}, "a version that there is not is a 404"
+        assert seen.keys() - {404}

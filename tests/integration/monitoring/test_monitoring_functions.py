@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from everloop.contracts.batches import batch_key
-from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
+from everloop.contracts.predictions import OutcomeRecord
 from everloop.contracts.registry import TrainingRequest
 from everloop.features.profile import Profile, centres_of
 from everloop.registry.promotion import promote
 from functions.monitoring import check_model, log_predictions
+from tests import logged
+from tests.logged import Logged, id_of
 from tests.plant import LAKE, MODEL, Plant
 from tests.samples import MODELS, NOW, event, version_files
 
@@ -49,7 +51,7 @@ def sqs(*bodies: str) -> dict[str, Any]:
     return {"Records": [{**record, "messageId": f"m{number}", "body": body} for number, body in enumerate(bodies)]}
 
 
-def predictions(pressure: np.ndarray, *, seed: int = 1) -> tuple[str, list[PredictionRecord]]:
+def predictions(pressure: np.ndarray, *, seed: int = 1) -> tuple[str, list[Logged]]:
     columns = inputs(pressure, seed)
     records = []
     for number in range(len(pressure)):
@@ -57,27 +59,22 @@ def predictions(pressure: np.ndarray, *, seed: int = 1) -> tuple[str, list[Predi
         row = {name: values[number] for name, values in columns.items()}
         row |= {"kind": row["kind"] or None, "starts": int(row["starts"])}
         records.append(
-            PredictionRecord(
-                prediction_id=f"p{number}",
-                predicted_at=at,
+            Logged(
+                prediction_id=id_of(number, CHECKED_AT),
                 event_time=at,
-                version=1,
-                variant="champion",
-                answered_by="model",
                 score=number / len(pressure),
-                label="True",
                 inputs={**dict.fromkeys(("measured_at", "pump", "outdoors")), **row},
             )
         )
-    return PredictionsMessage(model=MODEL, records=tuple(records)).model_dump_json(), records
+    return logged.predictions(MODEL, records).model_dump_json(), records
 
 
-def outcomes(records: list[PredictionRecord], actual: list[float]) -> str:
+def outcomes(records: list[Logged], actual: list[float]) -> str:
     observed = [
         OutcomeRecord(prediction_id=record.prediction_id, actual=value, observed_at=record.event_time)
         for record, value in zip(records, actual, strict=True)
     ]
-    return OutcomesMessage(model=MODEL, records=tuple(observed)).model_dump_json()
+    return logged.outcomes(MODEL, observed).model_dump_json()
 
 
 def log(*bodies: str) -> None:
@@ -97,13 +94,15 @@ def usual(rows: int = 400) -> np.ndarray:
 def test_the_sample_messages_lie_in_the_lake_by_kind_and_day(plant: Plant) -> None:
     assert log_predictions.lambda_handler(event("monitoring/log_predictions.json"), None) == {"batchItemFailures": []}
     folders = sorted(key.rsplit("/", 1)[0] for key in plant.lake.list_keys(""))
-    assert folders == [f"outcomes/{MODEL}/dt=2026-03-15", f"predictions/{MODEL}/dt=2026-03-14"]
+    lookup = f"lookup/2026-03-14T09/{MODEL}"
+    assert folders == [lookup, f"outcomes/{MODEL}/dt=2026-03-15", f"predictions/{MODEL}/dt=2026-03-14"]
 
 
 def test_a_message_delivered_twice_leaves_one_file(plant: Plant) -> None:
     for _ in range(2):
         log_predictions.lambda_handler(event("monitoring/log_predictions.json"), None)
-    assert len(list(plant.lake.list_keys(""))) == 2
+    assert len(list(plant.lake.list_keys("predictions/"))) == 1
+    assert len(list(plant.lake.list_keys("outcomes/"))) == 1
 
 
 @pytest.mark.parametrize("bad", ["", "{}", "not json", '{"kind": "outcomes", "model": "unknown", "records": []}'])
@@ -232,7 +231,7 @@ def test_drift_and_performance_are_judged_where_the_history_cannot_be(
         replace(record, inputs=record.inputs | {"measured_at": CHECKED_AT.timestamp() - 60, "pump": "P-1", "before": 0})
         for record in records
     ]
-    body = PredictionsMessage(model=MODEL, records=tuple(carried)).model_dump_json()
+    body = logged.predictions(MODEL, carried).model_dump_json()
     log(body, outcomes(records, [float(record.score >= 0.5) for record in records]))
     serving.accept_batch(tmp_path, rows=300, until=CHECKED_AT)
     found = check()

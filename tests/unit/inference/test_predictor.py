@@ -11,8 +11,10 @@ import pytest
 from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
 from everloop.errors import HistoryUnavailableError, IntegrityError, ModelUnavailableError, NotFoundError, StorageError
-from everloop.inference.predictor import Answer, Predictor
-from everloop.inference.records import prediction_records
+from everloop.inference.answer import Answer
+from everloop.inference.predictor import Predictor
+from everloop.inference.records import prediction_message
+from everloop.inference.versions import Versions
 from everloop.ports import StoredObject
 from everloop.registry.promotion import promote
 from everloop.scorer import METADATA_KEY
@@ -23,6 +25,10 @@ from tests.samples import NOW, constant_model, echo_model, pump_failure, pump_ro
 
 MODEL = "pump-failure"
 MAX_AGE = timedelta(seconds=1)
+
+
+def no_rules(_: Definition) -> None:
+    """As of a definition without any."""
 
 
 class CountingObjectStore(InMemoryObjectStore):
@@ -63,13 +69,14 @@ class Serving:
         self.store.objects[f"{MODEL}/versions/{version}/{name}"] = b"damaged"
 
     def __call__(self, *rows: dict[str, Any], **options: Any) -> Answer:
-        return self.predictor.predict(self.definition, rows or [pump_row()], **options)
+        asked = rows or (pump_row(),)
+        return self.predictor.predict(self.definition, asked, [f"id-{row}" for row in range(len(asked))], **options)
 
 
 def serving(*models: bytes, **sections: Any) -> Serving:
     """Each model is a version that was promoted after the one before."""
     store, clock = CountingObjectStore(), FixedClock(NOW)
-    predictor = Predictor(ModelRegistry(store), no_history(clock), clock, MAX_AGE)
+    predictor = Predictor(Versions(store, clock, MAX_AGE), no_history(clock), no_rules)
     world = Serving(store, clock, predictor, pump_failure(**sections))
     for number, model in enumerate(models, start=1):
         assert register(world.registry, MODEL, f"run-{number}", model) == number
@@ -80,17 +87,15 @@ def serving(*models: bytes, **sections: Any) -> Serving:
 
 def test_the_champion_answers() -> None:
     answer = serving(constant_model(0.25), constant_model(0.75))()
-    assert (answer.version, answer.answered_by, answer.variant) == (2, "model", "champion")
-    assert answer.scores is not None
-    assert answer.scores.tolist() == [0.75]
+    assert (answer.versions, answer.answered_by, answer.variants) == ([2], ["model"], ["champion"])
+    assert answer.scores == [0.75]
     assert answer.labels == [True]
-    assert answer.failures == ()
+    assert answer.failures == []
 
 
 def test_each_row_gets_its_own_answer_in_order() -> None:
     answer = serving(echo_model())(*(pump_row(pressure=pressure) for pressure in (0.0, 0.5, 0.25)))
-    assert answer.scores is not None
-    assert answer.scores.tolist() == [0.0, 0.5, 0.25]
+    assert answer.scores == [0.0, 0.5, 0.25]
     assert answer.labels == [False, True, False]
 
 
@@ -108,10 +113,10 @@ def test_history_that_is_declared_no_more_is_null_for_the_version_that_learned_i
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     world = serving(model.SerializeToString())
     answer = world(pump_row(pressure=0.5))
-    assert answer.answered_by == "model"
+    assert answer.answered_by == ["model"]
     assert [type(failure) for failure in answer.failures] == [HistoryUnavailableError]
-    [record] = prediction_records(world.definition, answer, now=NOW, next_id=lambda: "p-1")
-    assert record.inputs.keys() == world.definition.inputs.keys()
+    message = prediction_message(world.definition, answer, ["p-1"], now=NOW)
+    assert message["inputs"].keys() == world.definition.inputs.keys()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
@@ -119,7 +124,7 @@ def test_a_damaged_champion_is_replaced_by_the_one_before(name: str) -> None:
     world = serving(constant_model(0.25), constant_model(0.75))
     world.damage(2, name)
     answer = world()
-    assert (answer.version, answer.answered_by) == (1, "fallback:previous")
+    assert (answer.versions, answer.answered_by) == ([1], ["fallback:previous"])
     (failure,) = answer.failures
     assert isinstance(failure, IntegrityError)
 
@@ -128,7 +133,7 @@ def test_a_damaged_champion_is_replaced_by_the_one_before(name: str) -> None:
 def test_a_champion_that_is_gone_is_replaced_by_the_one_before(name: str) -> None:
     world = serving(constant_model(0.25), constant_model(0.75))
     del world.store.objects[f"{MODEL}/versions/2/{name}"]
-    assert world().answered_by == "fallback:previous"
+    assert world().answered_by == ["fallback:previous"]
 
 
 @pytest.mark.parametrize(
@@ -138,14 +143,14 @@ def test_a_champion_that_is_gone_is_replaced_by_the_one_before(name: str) -> Non
 )
 def test_a_champion_that_cannot_answer_is_replaced_by_the_one_before(model: bytes) -> None:
     answer = serving(constant_model(0.25), model)()
-    assert (answer.version, answer.answered_by) == (1, "fallback:previous")
+    assert (answer.versions, answer.answered_by) == ([1], ["fallback:previous"])
     assert len(answer.failures) == 1
 
 
 def test_a_row_that_makes_a_model_answer_nan_is_answered_by_somebody_else() -> None:
     world = serving(constant_model(0.25), echo_model())
-    assert world(pump_row(pressure=None)).answered_by == "fallback:previous"
-    assert world(pump_row(pressure=0.5)).answered_by == "model"
+    assert world(pump_row(pressure=None)).answered_by == ["fallback:previous"]
+    assert world(pump_row(pressure=0.5)).answered_by == ["model"]
 
 
 def test_without_any_model_that_works_the_constant_answers() -> None:
@@ -153,21 +158,20 @@ def test_without_any_model_that_works_the_constant_answers() -> None:
     world.damage(1)
     world.damage(2)
     answer = world(pump_row(), pump_row())
-    assert (answer.version, answer.answered_by) == (None, "fallback:default")
-    assert answer.scores is not None
-    assert answer.scores.tolist() == [0.1, 0.1]
+    assert (answer.versions, answer.answered_by) == ([None, None], ["fallback:default"] * 2)
+    assert answer.scores == [0.1, 0.1]
     assert len(answer.failures) == 2
 
 
 def test_before_the_first_version_the_constant_answers() -> None:
     answer = serving()()
-    assert (answer.answered_by, answer.failures) == ("fallback:default", ())
+    assert (answer.answered_by, answer.failures) == (["fallback:default"], [])
 
 
 def test_damaged_aliases_are_no_reason_to_stay_silent() -> None:
     world = serving(constant_model(0.75))
     world.store.objects[f"{MODEL}/aliases.json"] = b"damaged"
-    assert world().answered_by == "fallback:default"
+    assert world().answered_by == ["fallback:default"]
 
 
 def test_a_text_constant_answers_with_a_label() -> None:
@@ -183,9 +187,9 @@ def test_a_text_constant_answers_with_a_label() -> None:
     )
     store = CountingObjectStore()
     clock = FixedClock(NOW)
-    predictor = Predictor(ModelRegistry(store), no_history(clock), clock, MAX_AGE)
-    answer = predictor.predict(definition, [{"x": 1}, {"x": 2}])
-    assert (answer.scores, list(answer.labels)) == (None, ["a", "a"])
+    predictor = Predictor(Versions(store, clock, MAX_AGE), no_history(clock), no_rules)
+    answer = predictor.predict(definition, [{"x": 1}, {"x": 2}], ["id-1", "id-2"])
+    assert (answer.scores, answer.labels) == ([None, None], ["a", "a"])
 
 
 def test_without_a_constant_the_caller_is_told_why_nobody_answers() -> None:
@@ -200,9 +204,9 @@ def test_without_a_constant_the_caller_is_told_why_nobody_answers() -> None:
 def test_a_pinned_version_is_asked_alone() -> None:
     world = serving(constant_model(0.25), constant_model(0.75))
     answer = world(pinned_version=1)
-    assert (answer.version, answer.variant) == (1, "pinned")
+    assert (answer.versions, answer.variants) == ([1], ["pinned"])
     world.damage(1)
-    assert world(pinned_version=1).version == 1, "it was verified when it was loaded"
+    assert world(pinned_version=1).versions == [1], "it was verified when it was loaded"
     world.damage(2)
     with pytest.raises(IntegrityError):
         world(pinned_version=2)
@@ -212,14 +216,14 @@ def test_a_pinned_version_is_asked_alone() -> None:
 
 def test_aliases_are_read_again_when_they_are_as_old_as_allowed() -> None:
     world = serving(constant_model(0.25), constant_model(0.75))
-    assert world().version == 2
+    assert world().versions == [2]
     world.promote(1)
     world.store.reads.clear()
     world.clock.advance(MAX_AGE - timedelta(microseconds=1))
-    assert world().version == 2
+    assert world().versions == [2]
     assert world.store.reads_of("aliases.json") == 0
     world.clock.advance(timedelta(microseconds=1))
-    assert world().version == 1
+    assert world().versions == [1]
     assert world.store.reads_of("aliases.json") == 1
 
 
@@ -236,22 +240,22 @@ def test_while_s3_is_away_a_warm_worker_goes_on_with_what_it_has() -> None:
     world()
     world.store.is_away = True
     world.clock.advance(timedelta(hours=1))
-    assert world().answered_by == "model"
+    assert world().answered_by == ["model"]
 
 
 def test_while_s3_is_away_a_cold_worker_answers_with_the_constant() -> None:
     world = serving(constant_model(0.25))
     world.store.is_away = True
     answer = world()
-    assert answer.answered_by == "fallback:default"
+    assert answer.answered_by == ["fallback:default"]
     assert [str(failure) for failure in answer.failures] == ["S3 is away"]
 
 
 def test_a_worker_keeps_a_few_models_only() -> None:
-    world = serving(*(constant_model(number / 10) for number in range(1, 7)))
-    for version in (1, 2, 3, 4, 5, 6, 6, 6, 1):
+    world = serving(*(constant_model(number / 10) for number in range(1, 9)))
+    for version in (1, 2, 3, 4, 5, 6, 1, 7, 1, 2):
         world(pinned_version=version)
-    assert world.store.reads_of("model.onnx") == 7, "1 was the oldest of more than four and had to come back"
+    assert world.store.reads_of("model.onnx") == 8, "2 was asked longest ago when 7 came, and had to come back"
 
 
 def test_a_champion_that_takes_a_column_the_definition_lost_is_replaced() -> None:
@@ -261,5 +265,5 @@ def test_a_champion_that_takes_a_column_the_definition_lost_is_replaced() -> Non
     world.definition = pump_failure(columns=columns, features=None)
     row = {name: value for name, value in pump_row().items() if name != "pressure"}
     answer = world(row)
-    assert answer.answered_by == "fallback:default"
+    assert answer.answered_by == ["fallback:default"]
     assert "columns the definition no longer has: pressure" in str(answer.failures[0])

@@ -16,13 +16,14 @@ from everloop.inference.predictor import Predictor
 from everloop.inference.records import parse_outcomes
 from everloop.inference.rows import to_columns
 from everloop.inference.service import PredictionService
+from everloop.inference.versions import Versions
 from everloop.registry.promotion import promote
 from everloop.scorer import METADATA_KEY, RECOMMENDED, SCORES
 from everloop.stores.registry import ModelRegistry
 from everloop.training.nodes import Nodes
 from tests.fakes import FixedClock, InMemoryObjectStore, InMemoryQueue
 from tests.histories import no_history
-from tests.samples import NOW, constant_model, counting_ids, register
+from tests.samples import NOW, constant_model, counting_new_ids, register
 from tests.shoppers import MODEL, definition
 
 
@@ -42,19 +43,20 @@ def showcase(*items: str) -> bytes:
 
 class Shop:
     def __init__(self, *models: bytes, asked: Definition) -> None:
-        registry = ModelRegistry(InMemoryObjectStore())
+        store = InMemoryObjectStore()
+        registry = ModelRegistry(store)
         for number, model in enumerate(models, start=1):
             register(registry, MODEL, f"run-{number}", model)
             registry.change_aliases(MODEL, lambda aliases, n=number: promote(aliases, n, at=NOW, reason="", by=str(n)))
         clock = FixedClock(NOW)
         self.queue = InMemoryQueue()
         self._asked = asked
-        predictor = Predictor(registry, no_history(clock), clock, timedelta(seconds=1))
-        self._service = PredictionService(predictor, self.queue, clock, counting_ids())
+        versions = Versions(store, clock, timedelta(seconds=1))
+        predictor = Predictor(versions, no_history(clock), lambda _: None)
+        self._service = PredictionService(predictor, self.queue, clock, counting_new_ids())
 
     def ask(self, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = self._service.answer(self._asked, {"rows": list(rows)}).body["predictions"]
-        return answers
+        return self._service.answer(self._asked, rows).predictions
 
 
 def test_items_come_with_their_scores_the_best_first_and_are_remembered_as_one_text() -> None:
@@ -63,18 +65,20 @@ def test_items_come_with_their_scores_the_best_first_and_are_remembered_as_one_t
     assert first == {
         "prediction_id": "id-1",
         "items": [{"item": "0-ä1", "score": 3.0}, {"item": "b", "score": 2.0}],
+        "version": 1,
         "answered_by": "model",
         "variant": "champion",
     }
     assert second["items"] == first["items"]
     [body] = shop.queue.messages
-    told = json.loads(body)["records"]
-    assert PredictionsMessage.model_validate_json(body).records[0].label == '["0-ä1", "b"]'
-    assert [record["score"] for record in told] == [None, None]
-    assert [record["inputs"] for record in told] == [
-        {"shopper": "0-s0", "bought_at": None, "items": None},
-        {"shopper": None, "bought_at": None, "items": "y\x1fx"},
-    ]
+    told = PredictionsMessage.model_validate_json(body)
+    assert told.label[0] == '["0-ä1", "b"]'
+    assert told.score == (None, None)
+    assert told.inputs == {
+        "shopper": ("0-s0", None),
+        "bought_at": (None, None),
+        "items": (None, "y\x1fx"),
+    }
 
 
 def test_items_of_an_integer_column_are_numbers() -> None:

@@ -75,7 +75,7 @@ def test_variants_that_are_alike_are_not_told_apart_by_looking_every_day(alike: 
 def test_a_share_that_grew_while_the_world_changed_is_no_difference() -> None:
     """Simpson's paradox: on the second day all rows are harder, and most of them are the challenger's."""
     random = np.random.default_rng(4)
-    wrong = 0
+    wrong, mixed = 0, []
     for _ in range(REPEATS):
         day = np.repeat([0, 1], 1_000)
         challenger = random.random(2_000) < np.array([0.05, 0.5])[day]
@@ -83,9 +83,9 @@ def test_a_share_that_grew_while_the_world_changed_is_no_difference() -> None:
         found = difference_of_means(loss, challenger, np.arange(2_000), day)
         wrong += found is not None and not found.low <= 0 <= found.high
         pooled = difference_of_means(loss, challenger, np.arange(2_000), np.zeros(2_000, np.int64))
-        assert pooled is not None
-        assert pooled.value > 0.1
+        mixed.append(pooled is not None and pooled.low > 0)
     assert wrong / REPEATS <= ALLOWED
+    assert np.mean(mixed) > 0.9
 
 
 @pytest.mark.parametrize(("effect", "rows"), [(-0.05, 10_000), (0.1, 4_000)])
@@ -197,8 +197,7 @@ def test_a_ratio_that_was_kept_is_seldom_called_a_mismatch(share: float) -> None
         challengers = np.cumsum(random.random((DAYS, 200)) < share, axis=None).reshape(DAYS, 200)[:, -1]
         seen = 200 * np.arange(1, DAYS + 1)
         alarms += any(
-            sample_ratio.p_value(int(n - own), int(own), share) < 0.05
-            for n, own in zip(seen, challengers, strict=True)
+            sample_ratio.p_value(int(n - own), int(own), share) < 0.05 for n, own in zip(seen, challengers, strict=True)
         )
     assert alarms / 500 <= ALLOWED  # at 5 %, which can be counted; 0.1 % is what is used
 
@@ -212,8 +211,8 @@ def test_units_that_get_lost_are_found(share: float, lost: float) -> None:
 
 
 def test_the_p_value_is_one_over_the_bayes_factor() -> None:
-    champion, challenger, share = 40, 80, 0.5
-    factor = stats.betabinom(120, 50, 50).pmf(challenger) / stats.binom(120, share).pmf(challenger)
+    champion, challenger, share = 30, 90, 0.5
+    factor = stats.betabinom(120, 500, 500).pmf(challenger) / stats.binom(120, share).pmf(challenger)
     assert factor > 1
     assert sample_ratio.p_value(champion, challenger, share) == pytest.approx(1 / factor)
     assert sample_ratio.p_value(60, 60, share) == 1

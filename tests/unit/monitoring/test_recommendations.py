@@ -7,12 +7,16 @@ import numpy as np
 
 from everloop import metrics
 from everloop.contracts.definition import Definition
-from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
+from everloop.contracts.predictions import OutcomeRecord
 from everloop.monitoring.comparable import comparable
 from everloop.monitoring.log import parse_message, write_messages
+from everloop.monitoring.shadow import Challengers
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.stores.predictions import PredictionLog
+from everloop.stores.registry import VersionReader
+from tests import logged
 from tests.fakes import InMemoryObjectStore
+from tests.logged import Logged, id_of
 from tests.shoppers import definition
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,31 +26,27 @@ def window(asked: Definition, answers: list[str], taken: list[tuple[int, str | f
     """`taken`: of which answer, and which item. Every message comes twice."""
     at = START.isoformat()
     inputs = {"shopper": None, "bought_at": None, "items": "y\x1fx"}
-    served = tuple(
-        PredictionRecord(
-            prediction_id=f"p{number}",
-            predicted_at=at,
+    served = [
+        Logged(
+            prediction_id=id_of(number, START),
             event_time=(START + timedelta(minutes=number)).isoformat(),
-            version=1,
-            variant="champion",
-            answered_by="model",
             score=None,
             label=label,
             inputs=inputs,
         )
         for number, label in enumerate(answers)
-    )
-    told = tuple(OutcomeRecord(prediction_id=f"p{answer}", actual=item, observed_at=at) for answer, item in taken)
+    ]
+    told = [OutcomeRecord(prediction_id=id_of(answer, START), actual=item, observed_at=at) for answer, item in taken]
     messages = [
         parse_message(message.model_dump_json())
         for message in (
-            PredictionsMessage(model=asked.name, records=served),
-            OutcomesMessage(model=asked.name, records=told),
+            logged.predictions(asked.name, served),
+            logged.outcomes(asked.name, told),
         )
     ]
     log = PredictionLog(InMemoryObjectStore())
     for _ in range(2):
-        write_messages(messages, log, lambda _: asked)
+        write_messages(messages, log, lambda _: asked, Challengers(VersionReader(InMemoryObjectStore())))
     files: dict[str, list[Path]] = {}
     for kind in ("predictions", "outcomes"):
         files[kind] = []

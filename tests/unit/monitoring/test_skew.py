@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pytest
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.monitoring import HistorySkew
-from everloop.contracts.predictions import PredictionsMessage
-from everloop.inference.predictor import Answer
-from everloop.inference.records import prediction_records
+from everloop.ids import new_ids
+from everloop.inference.answer import Answer, Part
+from everloop.inference.records import message_bodies, prediction_message
 from everloop.inference.rows import to_columns
-from everloop.monitoring.log import write_messages
+from everloop.monitoring.log import parse_message, write_messages
+from everloop.monitoring.shadow import Challengers
 from everloop.monitoring.skew import SAMPLE_ROWS, measure_skew
 from everloop.stores.predictions import PredictionLog
+from everloop.stores.registry import ModelRegistry
 from tests.fakes import FixedClock
 from tests.histories import HistoryWorld
 from tests.unit.materialization.test_materialization import NOON, payments, rows_sql
@@ -27,16 +28,18 @@ VERSION = 3
 
 
 class Traffic(HistoryWorld):
-    def answer(self, rows: Sequence[dict[str, Any]], *, number: int = 0) -> None:
+    def answer(self, rows: Sequence[dict[str, Any]]) -> None:
         """Answer and log these rows as the champion does."""
         columns = to_columns(rows, self.definition)
         columns |= self.lookup.look_up(self.definition, columns).columns
-        scores = np.zeros(len(rows))
-        answer = Answer(VERSION, "model", "champion", scores, [None] * len(rows), columns)
-        ids = (f"p-{number}-{place}" for place in range(len(rows)))
-        records = prediction_records(self.definition, answer, now=self.clock.now(), next_id=lambda: next(ids))
-        message = PredictionsMessage(model=self.definition.name, records=tuple(records))
-        write_messages([message], PredictionLog(self.lake), lambda _: self.definition)
+        answer = Answer.empty(len(rows))
+        answer.inputs = columns
+        answer.fill(range(len(rows)), Part(VERSION, "model", [0.0] * len(rows), [None] * len(rows), 1.0))
+        now = self.clock.now()
+        message = prediction_message(self.definition, answer, new_ids(now, len(rows)), now=now)
+        messages = [parse_message(body) for body in message_bodies(message)]
+        challengers = Challengers(ModelRegistry(self.lake))
+        write_messages(messages, PredictionLog(self.lake), lambda _: self.definition, challengers)
 
     def skew(self) -> HistorySkew | None:
         log = PredictionLog(self.lake)
@@ -90,8 +93,8 @@ def test_rows_that_arrive_after_they_were_needed_are_found_out(traffic: Traffic)
 
 def test_a_sample_is_looked_at(traffic: Traffic) -> None:
     traffic.arrive(rows_sql(0, 500))
-    for number in range(3):
-        traffic.answer(requests(450), number=number)
+    for _ in range(3):
+        traffic.answer(requests(450))
     found = traffic.skew()
     assert found == HistorySkew(rows=SAMPLE_ROWS, different=0)
 

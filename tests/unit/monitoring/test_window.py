@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionRecord, PredictionsMessage
+from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionsMessage
 from everloop.errors import NotFoundError
 from everloop.monitoring.log import Message, parse_message, write_messages
+from everloop.monitoring.shadow import Challengers
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.stores.predictions import PredictionLog
+from everloop.stores.registry import VersionReader
+from tests import logged
 from tests.fakes import InMemoryObjectStore
+from tests.logged import Logged, id_of
 from tests.samples import event, pump_failure
 
 DEFINITION = pump_failure()
@@ -22,22 +26,21 @@ END = START + timedelta(days=7)
 INPUTS = {"measured_at": 0.0, "pump": "P-7", "kind": "axial", "pressure": 81.5, "starts": 3, "outdoors": True}
 
 
-def prediction(number: int, *, at: datetime = START, **fields: Any) -> PredictionRecord:
-    fixed = {"prediction_id": f"p{number}", "predicted_at": at.isoformat(), "event_time": at.isoformat()}
-    usual = {"version": 1, "variant": "champion", "answered_by": "model", "score": number / 100, "label": "True"}
-    return PredictionRecord(**{**fixed, **usual, "inputs": INPUTS, **fields})
+def prediction(number: int, *, at: datetime = START, **fields: Any) -> Logged:
+    row: dict[str, Any] = {"score": number / 100, "inputs": INPUTS} | fields
+    return Logged(prediction_id=id_of(number, START), event_time=at.isoformat(), **row)
 
 
 def outcome(number: int, actual: float, *, at: datetime = START) -> OutcomeRecord:
-    return OutcomeRecord(prediction_id=f"p{number}", actual=actual, observed_at=at.isoformat())
+    return OutcomeRecord(prediction_id=id_of(number, START), actual=actual, observed_at=at.isoformat())
 
 
-def predictions(*records: PredictionRecord) -> PredictionsMessage:
-    return PredictionsMessage(model=DEFINITION.name, records=records)
+def predictions(*rows: Logged) -> PredictionsMessage:
+    return logged.predictions(DEFINITION.name, rows, predicted_at=START.isoformat())
 
 
 def outcomes(*records: OutcomeRecord) -> OutcomesMessage:
-    return OutcomesMessage(model=DEFINITION.name, records=records)
+    return logged.outcomes(DEFINITION.name, records)
 
 
 class Lake:
@@ -47,7 +50,14 @@ class Lake:
         self._folder = folder
 
     def write(self, *messages: Message) -> int:
-        return write_messages(messages, self.log, lambda _: DEFINITION)
+        return write_messages(messages, self.log, lambda _: DEFINITION, self.challengers)
+
+    @property
+    def challengers(self) -> Challengers:
+        return Challengers(VersionReader(InMemoryObjectStore()))
+
+    def files(self) -> list[str]:
+        return list(self.store.list_keys("predictions/"))
 
     def read(self, *, version: int = 1, end: datetime = END, definition: Any = DEFINITION) -> CurrentWindow:
         return read_window(
@@ -90,7 +100,7 @@ def test_inputs_come_back_as_the_model_took_them(lake: Lake) -> None:
 def test_a_message_delivered_twice_is_one_file(lake: Lake) -> None:
     for _ in range(2):
         lake.write(predictions(prediction(1), prediction(2)))
-    assert len(lake.store.objects) == 1
+    assert len(lake.files()) == 1
 
 
 def test_records_delivered_again_in_other_company_are_read_once(lake: Lake) -> None:
@@ -98,7 +108,7 @@ def test_records_delivered_again_in_other_company_are_read_once(lake: Lake) -> N
     lake.write(first, second)
     lake.write(first)
     lake.write(second, predictions(prediction(4)), first)
-    assert len(lake.store.objects) > 1
+    assert len(lake.files()) == 2
     assert lake.read().rows == 4
 
 
@@ -166,7 +176,7 @@ def test_without_predictions_the_window_is_empty(lake: Lake) -> None:
 
 def test_each_day_has_files_of_its_own_in_utc(lake: Lake) -> None:
     lake.write(predictions(prediction(1, at=START), prediction(2, at=START + timedelta(days=1))))
-    days = {key.split("/")[2] for key in lake.store.objects}
+    days = {key.split("/")[2] for key in lake.files()}
     assert days == {"dt=2026-03-01", "dt=2026-03-02"}
 
 
@@ -206,5 +216,5 @@ def test_nothing_is_written_when_a_model_is_unknown(lake: Lake) -> None:
         raise NotFoundError(name)
 
     with pytest.raises(NotFoundError):
-        write_messages([predictions(prediction(1))], lake.log, unknown)
+        write_messages([predictions(prediction(1))], lake.log, unknown, lake.challengers)
     assert lake.store.objects == {}

@@ -121,7 +121,7 @@ class Scorer:
     def labelled(self, scores: npt.NDArray[np.float64]) -> tuple[list[float], Sequence[Any], list[bool]]:
         """Of what `run` gave, score and label of each row (None for a value), and whether the score is a number."""
         if self.task is Task.MULTICLASS:
-            finite = np.isfinite(scores).all(axis=1).tolist()
+            finite: list[bool] = np.asarray(np.isfinite(scores).all(axis=1)).tolist()
             classes = [self.classes[index] for index in np.nan_to_num(scores).argmax(axis=1).tolist()]
             return scores.max(axis=1).tolist(), classes, finite
         values: list[float] = scores.tolist()

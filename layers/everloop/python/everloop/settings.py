@@ -124,11 +124,13 @@ class RecordOutcomeSettings(Settings):
 
 
 class DescribeApiSettings(Settings):
-    """None: what it describes is deployed with it."""
+    max_age_s: int = 60
+    """How long a client may show what it has after a deploy."""
 
 
 class LogPredictionsSettings(Settings):
     lake_bucket: str
+    models_bucket: str
 
 
 class CheckModelSettings(Settings):

@@ -71,6 +71,7 @@ class _Client:
                 problem = str(error) or type(error).__name__
             else:
                 if not _is_busy(answer):
+                    self._rests_until = None
                     return answer
                 problem = f"status {answer.status}: {_told(answer)}"
         if time.monotonic() - begun >= _TIMEOUT_S:

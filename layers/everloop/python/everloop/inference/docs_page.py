@@ -25,12 +25,12 @@ h3 { font-size: 1rem; margin: 1.8rem 0 .5rem }
 a { color: var(--link) } nav a { margin-right: 1rem }
 code, pre { font: .86em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem; margin: .3rem 0;
-  overflow-x: auto; user-select: all }
+  white-space: pre-wrap; user-select: all }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-size: .92rem }
 th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line) }
 th, .faint { color: var(--faint); font-weight: 500 }
-td:first-child { white-space: nowrap }
+td:first-child { white-space: nowrap } td:last-child { min-width: 12rem }
 summary { cursor: pointer; font-weight: 600; margin: 1rem 0 .3rem }
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -50,7 +50,8 @@ _PAGE = Template("""<!doctype html>
 <h1>$title</h1>
 <p>$description <span class="faint">Version $version.</span></p>
 <nav>$links</nav>
-<p>Every request carries an API key in the header <code>x-api-key</code>. In the examples, <code>URL</code> is the
+<p>Requests carry an API key in the header <code>x-api-key</code>; those of operators are signed instead. In the
+examples, <code>URL</code> is the
 address of this page without <code>/docs</code>, and <code>KEY</code> the key; <code>everloop status</code> prints the
 one, <code>everloop status --key</code> the other. The same for programs is
 <a href="openapi.json">openapi.json</a> (OpenAPI $openapi).</p>

@@ -48,6 +48,7 @@ OPERATOR_ROUTES = (
         "Who was champion when, and why.",
         {"at": "Only who was champion at this moment."},
     ),
+    OperatorRoute("GET /models/{model}/traffic", "The experiment that runs, and how it would be judged now."),
     OperatorRoute("GET /models/{model}/monitoring", "The monitoring checks, oldest first."),
     OperatorRoute("GET /models/{model}/runs", "The training runs that have ended, newest last."),
     OperatorRoute("GET /models/{model}/runs/{run_id}", "How a training run ended."),

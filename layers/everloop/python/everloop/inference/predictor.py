@@ -173,13 +173,15 @@ class Predictor:
             columns = columns | other.columns  # a copy: the next version may have learned what this one has not
             failures += other.failures
         scores: Sequence[float | None]
+        labels: Sequence[Any]
+        finite: list[bool]
         begun = time.perf_counter()
         with self._watchdog.limit(_allowed_s(definition, count)) as options:
             found = scorer.run(columns, options)
         latency_ms = round(_MS * (time.perf_counter() - begun) / count, 4)
         if isinstance(found, Recommended):
             scores, labels = [None] * count, _recommended(definition, found, version)
-            finite: list[bool] = np.isfinite(found.scores).all(axis=1).tolist()
+            finite = np.asarray(np.isfinite(found.scores).all(axis=1)).tolist()
         else:
             scores, labels, finite = scorer.labelled(found)
         if scorer not in self._witnesses and finite[0]:

@@ -148,7 +148,8 @@ def _described(column: Column) -> Schema:
         told.append("ISO 8601; UTC where it has no offset.")
     if column.pii:
         told.append(_IN_LOG[column.pii])
-    return {"description": " ".join(told)} if told else {}
+    sentences = [each if each.endswith((".", "?", "!")) else f"{each}." for each in told]
+    return {"description": " ".join(sentences)} if len(told) > 1 else {"description": each for each in told}
 
 
 def example_cell(name: str, column: Column, missing: frozenset[str | float] = frozenset()) -> Any:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from everloop.contracts.definition import Definition
-from everloop.contracts.registry import Aliases
+from everloop.contracts.registry import Aliases, Manifest
 from everloop.errors import (
     EverloopError,
     ModelMissingError,
@@ -50,6 +50,10 @@ class Versions:
             aliases = known[1]
         self._aliases[model] = now, aliases
         return aliases
+
+    def manifest(self, model: str, version: int) -> Manifest:
+        """Raises StorageError, NotFoundError, or IntegrityError for a manifest that cannot be read."""
+        return self._registry.manifest(model, version)
 
     def breaker(self, model: str) -> Breaker:
         if model not in self._breakers:

@@ -51,6 +51,7 @@ _INPUT_TYPES = {
     ColumnType.TIMESTAMP: "DOUBLE",
 }
 """A timestamp input is logged as the model took it: epoch seconds."""
+_AS_THEY_ARE = "SELECT * FROM records"
 _FEATURE_TYPES = {Kind.NUMBER: "DOUBLE", Kind.BOOLEAN: "BOOLEAN", Kind.TEXT: "VARCHAR"}
 
 Message = PredictionsMessage | OutcomesMessage
@@ -82,11 +83,11 @@ def write_messages(
             outcomes[message.model].append(message)
     written = 0
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder)) as connection:
+        parquet = _Parquet(connection, Path(folder))
         for model, own in predictions.items():
-            definition = load_definition(model)
-            written += _write_predictions(connection, definition, own, log, challengers, Path(folder))
+            written += _write_predictions(parquet, own, log, load_definition(model), challengers)
         for model, told in outcomes.items():
-            written += _write_outcomes(connection, model, told, log, Path(folder))
+            written += _write_outcomes(parquet, told, log, model)
     return written
 
 
@@ -100,12 +101,11 @@ def logged_inputs(definition: Definition) -> dict[str, str]:
 
 
 def _write_predictions(
-    connection: duckdb.DuckDBPyConnection,
-    definition: Definition,
+    parquet: "_Parquet",
     messages: Sequence[PredictionsMessage],
     log: PredictionLog,
+    definition: Definition,
     challengers: Challengers,
-    folder: Path,
 ) -> int:
     rows = {row["prediction_id"]: row for message in messages for row in _rows(message)}
     for known in log.written(definition.name, rows):
@@ -116,9 +116,9 @@ def _write_predictions(
         hour = moment_of(prediction_id).replace(minute=0, second=0, microsecond=0)
         groups[hour, date.fromisoformat(row["event_time"][:10])].append(row)
     columns = _PREDICTION_COLUMNS | logged_inputs(definition) | _SHADOW_COLUMNS
+    query = _with_features(definition)
     for (_, day), own in groups.items():
-        _load(connection, own, columns, folder)
-        path = _to_parquet(connection, _with_features(definition), folder)
+        path = parquet.write(own, columns, query)
         log.add_predictions(definition.name, day, [row["prediction_id"] for row in own], path)
     return len(rows)
 
@@ -143,7 +143,7 @@ def _with_features(definition: Definition) -> str:
     A feature is null where it reads what the log does not have: personal data.
     """
     if not definition.features:
-        return "SELECT * FROM records"
+        return _AS_THEY_ARE
     personal = {name for name, column in definition.served_columns.items() if column.pii}
     raw = ", ".join(
         f"{_as_declared(name, column)} AS {identifier(name)}"
@@ -167,36 +167,29 @@ def _as_declared(name: str, column: Column) -> str:
     return logged
 
 
-def _write_outcomes(
-    connection: duckdb.DuckDBPyConnection,
-    model: str,
-    messages: Sequence[OutcomesMessage],
-    log: PredictionLog,
-    folder: Path,
-) -> int:
+def _write_outcomes(parquet: "_Parquet", messages: Sequence[OutcomesMessage], log: PredictionLog, model: str) -> int:
     by_day: dict[date, list[Row]] = defaultdict(list)
     for message in messages:
         for outcome in message.records:
             by_day[date.fromisoformat(outcome.observed_at[:10])].append(outcome.model_dump())
     for day, rows in by_day.items():
-        _load(connection, sorted(rows, key=lambda row: json.dumps(row)), _OUTCOME_COLUMNS, folder)
-        log.append("outcomes", model, day, _to_parquet(connection, "SELECT * FROM records", folder))
+        log.append("outcomes", model, day, parquet.write(sorted(rows, key=json.dumps), _OUTCOME_COLUMNS, _AS_THEY_ARE))
     return sum(map(len, by_day.values()))
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, Any]], columns: dict[str, str], folder: Path
-) -> None:
-    source = folder / "rows.json"
-    source.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE records AS "
-        "SELECT * FROM read_json($source, format = 'newline_delimited', columns = $columns)",
-        {"source": str(source), "columns": columns},
-    )
+class _Parquet:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
 
-
-def _to_parquet(connection: duckdb.DuckDBPyConnection, query: str, folder: Path) -> Path:
-    target = folder / "rows.parquet"
-    connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
-    return target
+    def write(self, rows: Sequence[Mapping[str, Any]], columns: dict[str, str], query: str) -> Path:
+        """What the query makes of the rows, which it finds as the table `records`; written over by the next."""
+        source, target = self._folder / "rows.json", self._folder / "rows.parquet"
+        source.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE records AS "
+            "SELECT * FROM read_json($source, format = 'newline_delimited', columns = $columns)",
+            {"source": str(source), "columns": columns},
+        )
+        self._connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+        return target

@@ -9,14 +9,15 @@ from typing import Any
 import onnxruntime as ort
 
 from everloop.contracts.definition import Definition
-from everloop.errors import EverloopError, ModelTooSlowError, ModelUnavailableError
+from everloop.errors import EverloopError, ModelTooSlowError, ModelUnavailableError, VersionRestsError
 from everloop.monitoring.rescoring import Rescored, logged_columns, rescore
 from everloop.scorer import Scorer
 from everloop.stores.predictions import INPUT_PREFIX
 from everloop.stores.registry import VersionReader
 
-LIMIT_S = 20.0
-"""What all challengers may take of one write: one that never ends must not end the function, and cost the log."""
+LIMIT_S, PAUSE_S = 20.0, 60.0
+"""What a challenger may take of one write, and for how long it is left alone when that was not enough: one that never
+ends must not end the function, and cost the log."""
 _KEPT_SCORERS = 4
 _MS = 1_000
 _TEXT = 300
@@ -33,6 +34,7 @@ class Challengers:
         self._versions = versions
         self._limit_s = limit_s
         self._scorers: dict[tuple[str, int], Scorer] = {}
+        self._rests_until: dict[tuple[str, int], float] = {}
 
     def score(self, definition: Definition, rows: Sequence[Row]) -> None:
         """Fill the shadow columns of the rows that name a shadow version."""
@@ -40,11 +42,10 @@ class Challengers:
         for row in rows:
             if row["shadow_version"] is not None:
                 by_version[row["shadow_version"]].append(row)
-        ends_at = time.monotonic() + self._limit_s
         for version, own in by_version.items():
             begun = time.perf_counter()
             try:
-                found = self._rescored(definition, version, own, ends_at)
+                found = self._rescored(definition, version, own)
             except EverloopError as error:
                 for row in own:
                     row["shadow_error"] = str(error)[:_TEXT]
@@ -55,7 +56,7 @@ class Challengers:
                 if score is None and label is None:
                     row["shadow_error"] = f"version {version} answered NaN or infinity"
 
-    def _rescored(self, definition: Definition, version: int, rows: Sequence[Row], ends_at: float) -> Rescored:
+    def _rescored(self, definition: Definition, version: int, rows: Sequence[Row]) -> Rescored:
         scorer = self._scorer(definition, version)
         inputs = {
             name: [row[INPUT_PREFIX + name] for row in rows]
@@ -64,19 +65,24 @@ class Challengers:
         }
         columns = logged_columns(definition, inputs)
         options = ort.RunOptions()
-        timer = Timer(max(0.0, ends_at - time.monotonic()), setattr, (options, "terminate", True))
+        timer = Timer(self._limit_s, setattr, (options, "terminate", True))
         timer.start()
         try:
             return rescore(definition, scorer, columns, options)
         except ModelUnavailableError as error:
             if options.terminate:
-                raise ModelTooSlowError(f"version {version} had not scored {len(rows)} row(s) in time") from error
+                self._rests_until[definition.name, version] = time.monotonic() + PAUSE_S
+                raise ModelTooSlowError(
+                    f"version {version} did not score {len(rows)} row(s) within {self._limit_s:g} s"
+                ) from error
             raise
         finally:
             timer.cancel()
 
     def _scorer(self, definition: Definition, version: int) -> Scorer:
         key = definition.name, version
+        if time.monotonic() < self._rests_until.get(key, 0):
+            raise VersionRestsError(f"version {version} was too slow, and is left alone for {PAUSE_S:g} s")
         if key not in self._scorers:
             scorer = Scorer(self._versions.read(definition.name, version, "model.onnx"))
             while len(self._scorers) >= _KEPT_SCORERS:

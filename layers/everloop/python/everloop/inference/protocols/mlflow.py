@@ -1,5 +1,7 @@
-"""The protocol of MLflow's scoring server and of SageMaker: /ping and /invocations (mlflow.org, "Deploy MLflow Model as a
-Local Inference Server")."""
+"""The protocol of MLflow's scoring server and of SageMaker's containers: /ping and /invocations.
+
+Source: mlflow.org, "Deploy MLflow Model as a Local Inference Server".
+"""
 
 import csv
 import io
@@ -15,7 +17,7 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.recommendation import ITEMS
 from everloop.contracts.rows import MAXIMUM_ROWS, check_count, checked_rows, shown
 from everloop.errors import MalformedBodyError, UnsupportedMediaTypeError
-from everloop.inference.protocols.protocol import Endpoint, Handle, Problems, Request, Response
+from everloop.inference.protocols.protocol import Endpoint, Handle, Problems, Request, Response, told
 from everloop.inference.service import Reply
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -25,7 +27,7 @@ _ERROR_CODES = {400: "BAD_REQUEST", 404: "RESOURCE_DOES_NOT_EXIST", 503: "TEMPOR
 _MAXIMUM_PROBLEMS = 100
 
 
-def ping(request: Request, endpoint: Endpoint) -> Response:  # noqa: ARG001  # whoever answers is alive
+def ping(request: Request, endpoint: Endpoint) -> Response:
     return Response()
 
 
@@ -43,14 +45,14 @@ def invoke(request: Request, endpoint: Endpoint) -> Response:
 ROUTES: dict[str, Handle] = {"GET /ping": ping, "POST /models/{model}/invocations": invoke}
 
 
-def refuse(status: int, title: str, detail: str, problems: Problems) -> Response:  # noqa: ARG001
-    document: dict[str, Any] = {"error_code": _ERROR_CODES.get(status, "BAD_REQUEST"), "message": detail}
-    return Response(document | ({"errors": list(problems)} if problems else {}), status)
+def refuse(status: int, detail: str, problems: Problems) -> dict[str, Any]:
+    return {"error_code": _ERROR_CODES.get(status, "BAD_REQUEST"), "message": told(detail, problems)}
 
 
 def _document(definition: Definition, reply: Reply) -> dict[str, Any]:
     """`predictions` as our model in MLflow gives them; the rest lies beside, a list of a value for each row."""
     predictions = reply.predictions
+    answers: list[dict[str, Any]]
     if definition.recommendation:
         answers = [
             {name + "s": [each[name] for each in prediction["items"]] for name in ("item", "score")}
@@ -127,7 +129,9 @@ def _table(columns: Sequence[str], data: Sequence[Any], place: str, first: int) 
     wrong = [number for number, row in enumerate(data) if not isinstance(row, list) or len(row) != len(columns)]
     if wrong:
         places = ", ".join(place.format(number + first) for number in wrong[:_MAXIMUM_PROBLEMS])
-        raise MalformedBodyError(f"{len(wrong)} row(s) do not have one value for each of {len(columns)} columns: {places}")
+        raise MalformedBodyError(
+            f"{len(wrong)} row(s) do not have one value for each of {len(columns)} columns: {places}"
+        )
     return [dict(zip(columns, row, strict=True)) for row in data]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from everloop.contracts.definition import Definition
+from everloop.inference.readiness import Readiness
 from everloop.inference.service import PredictionService, Reply
 
 Problems = Sequence[dict[str, Any]]
@@ -38,13 +39,14 @@ class Response(NamedTuple):
     body: dict[str, Any] | bytes | None = None
     """A JSON document, application/octet-stream, or nothing."""
     status: int = 200
-    headers: Mapping[str, str] = {}  # noqa: RUF012  # never written to
+    headers: Mapping[str, str] = {}
 
 
 class Endpoint(NamedTuple):
     """What all protocols ask."""
 
     service: PredictionService
+    readiness: Readiness
     definition: Callable[[str], Definition]
     """Of a model's name; raises NotFoundError."""
     models: Callable[[], Sequence[str]]
@@ -63,8 +65,8 @@ class Endpoint(NamedTuple):
 
 
 Handle = Callable[[Request, Endpoint], Response]
-Refuse = Callable[[int, str, str, Problems], Response]
-"""Status, title, detail, and the single values that are wrong."""
+Refuse = Callable[[int, str, Problems], dict[str, Any]]
+"""Status, detail and the single values that are wrong become a document."""
 
 
 class Route(NamedTuple):

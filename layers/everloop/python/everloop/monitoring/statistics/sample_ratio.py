@@ -7,8 +7,8 @@ import math
 
 ALPHA = 0.001
 """The chance of ever raising a false alarm: it ends an experiment, so it is to be rare."""
-_CONCENTRATION = 100
-"""Of the shares that a mismatch is expected to have about the one that was meant: they stray as those of 100 units."""
+_CONCENTRATION = 1_000
+"""Of the shares that a mismatch is expected to have about the one that was meant: they stray as those of 1,000 units."""
 
 
 def p_value(champion: int, challenger: int, share: float) -> float:
