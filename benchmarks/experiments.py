@@ -58,7 +58,7 @@ CASES: dict[str, Draw] = {
     "wrong labels, 1 %": rows_alone(lambda random, factor: (random.random(len(factor)) < 0.01 * factor).astype(float)),
     "wrong labels, 20 %": rows_alone(lambda random, factor: (random.random(len(factor)) < 0.2 * factor).astype(float)),
     "absolute errors, Student's t with 2.5": rows_alone(
-        lambda random, factor: np.abs(random.standard_t(2.5, len(factor))) * factor
+        lambda random, factor: np.asarray(np.abs(random.standard_t(2.5, len(factor))) * factor, np.float64)
     ),
     "absolute errors, lognormal(0, 1.5)": rows_alone(
         lambda random, factor: random.lognormal(0, 1.5, len(factor)) * factor
@@ -76,13 +76,14 @@ class Judged(NamedTuple):
 def judge(rows: Rows, a_day: int) -> Judged:
     found: dict[str, int] = {}
     for day in range(1, DAYS + 1):
-        loss, challenger, unit = (each[: a_day * day] for each in rows)
+        n = a_day * day
+        loss, challenger, unit = rows.loss[:n], rows.challenger[:n], rows.unit[:n]
         one, other = loss[~challenger], loss[challenger]
         if min(len(one), len(other)) > 1:
             spread = (one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)) ** 0.5
             if spread and abs(other.mean() - one.mean()) > QUANTILE * spread:
                 found.setdefault("z_test", day)
-        bounds = difference_of_means(loss, challenger, unit, np.zeros(len(loss), np.int64))
+        bounds = difference_of_means(loss, challenger, unit, np.zeros(n, np.int64))
         if bounds and not bounds.low <= 0 <= bounds.high:
             found.setdefault("sequence", day)
         if len(found) == len(Judged._fields):

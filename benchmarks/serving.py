@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -34,14 +35,14 @@ from everloop.ids import new_ids
 from everloop.inference.predictor import Predictor
 from everloop.inference.records import message_bodies, prediction_message
 from everloop.inference.rows import to_columns
-from everloop.inference.service import PredictionService
 from everloop.inference.versions import Versions
 from everloop.registry.promotion import promote
+from everloop.settings import PredictSettings
 from everloop.stores.registry import ModelRegistry
 from everloop.training.candidate import build_model
 from everloop.training.learned import Learned, fit
 from everloop.training.prepared import Inputs, PreparedDataset
-from tests.fakes import InMemoryObjectStore
+from tests.fakes import InMemoryItemTable, InMemoryObjectStore
 from tests.histories import no_history
 
 NUMBERS = [f"x{index}" for index in range(18)]
@@ -93,7 +94,9 @@ def main() -> None:
 
 class Worker(NamedTuple):
     handle: Callable[[dict[str, Any]], dict[str, Any]]
+    """Its prints go nowhere."""
     predictor: Predictor
+    """One like the worker's own, over the same objects."""
     queue: "ForgetfulQueue"
 
 
@@ -112,27 +115,29 @@ class ForgetfulQueue:
 
 @contextmanager
 def warm_worker(model: bytes) -> Iterator[Worker]:
-    """functions/inference/predict.py, which takes TOML and `model` for what is deployed; prints go nowhere."""
+    """functions/inference/predict.py as Lambda calls it, with `model` deployed as TOML describes it."""
     clock = SystemClock()
     objects = InMemoryObjectStore()
     registry = ModelRegistry(objects)
     version = registry.register("bench", "run", {"model.onnx": model, "lineage.json": b"{}"}, now=clock.now())
     registry.change_aliases("bench", lambda aliases: promote(aliases, version, at=clock.now(), reason="", by="me"))
     queue = ForgetfulQueue()
-    predict = importlib.import_module("functions.inference.predict")
-    predictor = Predictor(Versions(objects, clock, timedelta(seconds=1)), no_history(clock), predict.rules_of)
-    service = PredictionService(predictor, queue, clock)
-    vars(predict)["service"] = lambda: service  # its composition root, which would pick the adapters of AWS
+    predict = vars(importlib.import_module("functions.inference.predict"))
+    predict["HurriedObjects"] = lambda *_: objects
+    predict["HurriedItems"] = lambda *_: InMemoryItemTable(clock)
+    predict["HurriedQueue"] = lambda *_: queue
+    os.environ |= PredictSettings(models_bucket="", prediction_queue_url="", history_table="").to_env()
+    versions = Versions(objects, clock, timedelta(seconds=1))
     with tempfile.TemporaryDirectory() as folder:
         write_definitions(Path(folder))
         sys.path.insert(0, folder)
 
         def handle(event: dict[str, Any]) -> dict[str, Any]:
             with redirect_stdout(io.StringIO()):
-                response: dict[str, Any] = predict.lambda_handler(event, None)
+                response: dict[str, Any] = predict["lambda_handler"](event, None)
             return response
 
-        yield Worker(handle, predictor, queue)
+        yield Worker(handle, Predictor(versions, no_history(clock), lambda _: None), queue)
         sys.path.remove(folder)
 
 
@@ -146,7 +151,9 @@ def write_definitions(folder: Path) -> None:
 
 def bench_event(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
+        "httpMethod": "POST",
         "resource": "/models/{model}/predictions",
+        "headers": {"Content-Type": "application/json"},
         "pathParameters": {"model": "bench"},
         "body": json.dumps({"rows": rows}),
         "requestContext": {},

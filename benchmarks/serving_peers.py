@@ -2,7 +2,8 @@
 
 Everloop takes rows by name, judges each cell, and logs what it answered; the others take a matrix that is encoded
 already. Each runs as it does by default. Prints the median of one row and of 100, answers per second with eight
-clients, and the memory of all processes that belong to it (PSS, so that shared pages count once).
+clients, what one answer costs of all processors, and the memory of all processes that belong to it (PSS, so that shared
+pages count once). Processor time says most where the machine has other work, too.
 """
 
 import http.client
@@ -11,8 +12,9 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -42,6 +44,8 @@ class Measured(NamedTuple):
     one_row_ms: float
     hundred_rows_ms: float
     per_second: float
+    cpu_ms: float
+    """Of all processes for one answer to one of eight clients."""
     memory_mib: float
 
 
@@ -50,7 +54,7 @@ def main() -> None:
     definition = bench_definition()
     dataset, learned = fitted(definition)
     model = build_model(learned, dataset, compile_features(definition).to_onnx())
-    print(f"{'':<12}{'1 row p50 ms':>14}{'100 rows p50 ms':>17}{'requests/s':>12}{'MiB':>7}   Everloop is better by")
+    print(f"{'':<12}{'1 row p50 ms':>14}{'100 rows p50 ms':>17}{'requests/s':>12}{'CPU ms':>8}{'MiB':>7}   better by")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         ours = _everloop(folder, model, {count: json.dumps({"rows": each}).encode() for count, each in rows.items()})
@@ -68,14 +72,15 @@ def main() -> None:
                 theirs.one_row_ms / ours.one_row_ms,
                 theirs.hundred_rows_ms / ours.hundred_rows_ms,
                 ours.per_second / theirs.per_second,
+                theirs.cpu_ms / ours.cpu_ms,
                 theirs.memory_mib / ours.memory_mib,
             )
             print(f"{peer:<12}{_told(theirs)}   " + ", ".join(f"{ratio:.1f} x" for ratio in ratios))
 
 
 def _told(measured: Measured) -> str:
-    one, hundred, per_second, memory = measured
-    return f"{one:>14.2f}{hundred:>17.2f}{per_second:>12,.0f}{memory:>7,.0f}"
+    one, hundred, per_second, cpu, memory = measured
+    return f"{one:>14.2f}{hundred:>17.2f}{per_second:>12,.0f}{cpu:>8.2f}{memory:>7,.0f}"
 
 
 def _everloop(folder: Path, model: bytes, bodies: dict[int, bytes]) -> Measured:
@@ -105,10 +110,12 @@ def _measure(url: str, headers: dict[str, str], bodies: dict[int, bytes], sessio
     clients = [_client(url, headers, bodies[1]) for _ in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda ask: _until(ask, time.monotonic() + 2), clients))  # each worker's cold start
+        cpu_s = _cpu_s(session)
         started = time.monotonic()
         answers = sum(pool.map(lambda ask: _until(ask, started + SECONDS), clients))
         seconds = time.monotonic() - started
-    return Measured(one_ms, hundred_ms, answers / seconds, _memory_mib(session))
+    cpu_ms = (_cpu_s(session) - cpu_s) * 1_000 / answers
+    return Measured(one_ms, hundred_ms, answers / seconds, cpu_ms, _memory_mib(session))
 
 
 def _client(url: str, headers: dict[str, str], body: bytes) -> Callable[[], None]:
@@ -146,17 +153,30 @@ def _until(ask: Callable[[], None], end: float) -> int:
     return answers
 
 
+def _cpu_s(session: int) -> float:
+    """Of the living processes of a session, in user and system mode."""
+    ticks = sum(int(fields[11]) + int(fields[12]) for _, fields in _processes(session))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _memory_mib(session: int) -> float:
-    """Of all processes of a session."""
     kibibytes = 0
+    for folder, _ in _processes(session):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            rollup = (folder / "smaps_rollup").read_text()
+            kibibytes += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return kibibytes / 1024
+
+
+def _processes(session: int) -> Iterator[tuple[Path, list[str]]]:
+    """Each process of a session, with the fields of its `stat` from the third on (proc(5))."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            _, _, _, of_process = stat.read_text().rpartition(")")[2].split()[:4]
-            rollup = (stat.parent / "smaps_rollup").read_text() if int(of_process) == session else ""
+            fields = stat.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended in the meantime
-        kibibytes += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return kibibytes / 1024
+        if int(fields[3]) == session and fields[0] != "Z":
+            yield stat.parent, fields
 
 
 if __name__ == "__main__":

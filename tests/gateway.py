@@ -1,11 +1,14 @@
 """API Gateway in front of handlers, as a WSGI application: for clients that speak HTTP and nobody here wrote."""
 
+import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
 KEY = "the-key"
+BINARY = "application/octet-stream"
+"""The one media type that the API registers as binary."""
 STAGE = "/v1"
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
@@ -20,6 +23,8 @@ class Gateway:
         response = self._answer(environ)
         status = HTTPStatus(response["statusCode"])
         start_response(f"{status.value} {status.phrase}", list(response["headers"].items()))
+        if response.get("isBase64Encoded") and environ.get("HTTP_ACCEPT") == BINARY:
+            return [base64.b64decode(response["body"])]
         return [response["body"].encode()]
 
     def _answer(self, environ: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +40,8 @@ class Gateway:
             match = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", resource), path)
             if match and method == environ["REQUEST_METHOD"]:
                 body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                is_binary = headers.get("content-type") == BINARY
+                sent = base64.b64encode(body) if is_binary else body
                 event = {
                     "resource": resource,
                     "path": path,
@@ -43,8 +50,8 @@ class Gateway:
                     "pathParameters": match.groupdict() or None,
                     "queryStringParameters": None,
                     "requestContext": {"resourcePath": resource, "path": f"{STAGE}{path}"},
-                    "body": body.decode(errors="replace") or None,
-                    "isBase64Encoded": False,
+                    "body": sent.decode(errors="replace") or None,
+                    "isBase64Encoded": is_binary,
                 }
                 return handler(event, None)
         return _forbidden("No such route, or the request is not signed")

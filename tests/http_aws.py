@@ -31,7 +31,7 @@ class _Bridge(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.content)
 
-    do_GET = do_POST = do_PUT = do_HEAD = _forward
+    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = _forward
 
     def log_message(self, format: str, *args: Any) -> None:
         """Not into the test's output."""

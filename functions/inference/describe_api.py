@@ -8,7 +8,8 @@ from typing import Any
 from everloop.adapters.api_gateway import api_handler, respond_tagged
 from everloop.adapters.definitions import known_models, load_definition
 from everloop.inference.docs_page import CONTENT_SECURITY_POLICY, docs_page
-from everloop.inference.openapi import Document, openapi
+from everloop.inference.openapi.document import openapi
+from everloop.inference.openapi.operation import Document
 from everloop.settings import DescribeApiSettings
 
 Event = dict[str, Any]

@@ -51,12 +51,16 @@ def open_rules(model: str) -> Rules | None:
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> Response:
+    return respond_to(event, endpoint())
+
+
+def respond_to(event: dict[str, Any], asked: Endpoint) -> Response:
     route = ROUTES[f"{event['httpMethod']} {event['resource']}"]
-    return answered(partial(answer, route), event, in_words(route.refuse) if route.refuse else problem)
+    return answered(partial(answer, route, asked), event, in_words(route.refuse) if route.refuse else problem)
 
 
-def answer(route: Route, event: dict[str, Any]) -> Response:
-    body, status, headers = route.handle(ApiRequest(event), endpoint())
+def answer(route: Route, asked: Endpoint, event: dict[str, Any]) -> Response:
+    body, status, headers = route.handle(ApiRequest(event), asked)
     if isinstance(body, bytes):
         return respond_binary(body, headers)
     return respond_empty(status) if body is None else respond(body, status)

@@ -36,6 +36,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     check = checker().check(definition, datetime.fromisoformat(event["scheduled_time"]))
     logger.info("checked", extra={"model": check.model, "verdict": check.verdict, "reasons": check.reasons})
     count("DriftedColumns", len(check.drifted_columns), model=check.model)
+    count("UnknownOutcomes", check.unknown_outcomes, model=check.model)
     if check.history_skew:
         count("HistorySkewedPercent", 100 * check.history_skew.share, model=check.model)
     if check.history_problem:

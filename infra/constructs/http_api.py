@@ -123,6 +123,7 @@ class HttpApi(Construct):
             "Rest",
             description="Everloop: predictions, outcomes, events, and the model registry",
             endpoint_types=[EndpointType.REGIONAL],
+            binary_media_types=["application/octet-stream"],  # of tensors; functions get them as base64
             deploy_options=StageOptions(
                 stage_name=STAGE,
                 throttling_rate_limit=throttle.rate_limit,

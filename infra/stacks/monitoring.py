@@ -74,8 +74,8 @@ class MonitoringStack(Stack):
             timeout_s=300,
             scratch_mib=SCRATCH_MIB,
             access=[
-                read_objects(lake, "predictions/*", "outcomes/*", "checks/*", "batches/*", "reports/*"),
-                write_objects(lake, "checks/*"),
+                read_objects(lake, "predictions/*", "outcomes/*", "lookup/*", "checks/*", "batches/*", "reports/*"),
+                write_objects(lake, "checks/*", "unknown-outcomes/*"),
                 list_keys(lake),
                 read_objects(models, "*"),
                 list_keys(models),
@@ -117,5 +117,4 @@ class MonitoringStack(Stack):
         )
 
         CfnOutput(self, "CheckFunctionName", value=self.check_model.function_name)
-        CfnOutput(self, "JudgeFunctionName", value=serving.judge_traffic.function_name)
         CfnOutput(self, "AlarmTopicArn", value=self.alarms.topic.topic_arn)

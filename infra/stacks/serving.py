@@ -170,6 +170,17 @@ class ServingStack(Stack):
             self.predict.live,
             "POST /models/{model}/predictions",
             "POST /models/{model}/versions/{version}/predictions",
+            "GET /v2",
+            "GET /v2/health/live",
+            "GET /v2/health/ready",
+            "GET /v2/models/{model}",
+            "GET /v2/models/{model}/ready",
+            "POST /v2/models/{model}/infer",
+            "GET /v2/models/{model}/versions/{version}",
+            "GET /v2/models/{model}/versions/{version}/ready",
+            "POST /v2/models/{model}/versions/{version}/infer",
+            "GET /ping",
+            "POST /models/{model}/invocations",
         )
         self.api.for_key_holders(self.record_outcome, "POST /models/{model}/outcomes")
         self.api.for_key_holders(self.describe_api, "GET /openapi.json", "GET /docs")
@@ -213,6 +224,7 @@ class ServingStack(Stack):
         ]
         self.dead_letters = [self.predictions.dead_letters]
 
+        CfnOutput(self, "JudgeFunctionName", value=self.judge_traffic.function_name)
         CfnOutput(self, "ApiId", value=self.api.rest.rest_api_id)
         CfnOutput(self, "ApiStage", value=self.api.rest.deployment_stage.stage_name)
         CfnOutput(self, "ApiUrl", value=self.api.rest.url)

@@ -86,7 +86,7 @@ def _log_lifecycle(definitions: Sequence[Definition]) -> Iterator[LifecycleRule]
     """Each model's log for as long as it says; what finds an id in it lies by the hour, and goes with the last."""
     days = {each.name: math.ceil(each.serving.log_retention / timedelta(days=1)) for each in definitions}
     for model, age in days.items():
-        for kind in ("predictions", "outcomes"):
+        for kind in ("predictions", "outcomes", "unknown-outcomes"):
             yield LifecycleRule(id=f"{kind.title()}-{model}", prefix=f"{kind}/{model}/", expiration=Duration.days(age))
     if days:
         yield LifecycleRule(id="Lookup", prefix="lookup/", expiration=Duration.days(max(days.values())))

@@ -233,7 +233,7 @@ def monitor(
                 c["check_id"],
                 c["version"],
                 c["rows"],
-                c["outcomes"],
+                _outcomes(c),
                 f"{c['performance']['metric']} {c['performance']['value']:.4f}" if c["performance"] else None,
                 c["verdict"],
                 _drifted(c["columns"]),
@@ -244,6 +244,12 @@ def monitor(
         ],
         ids=["check"],
     )
+
+
+def _outcomes(check: dict[str, Any]) -> str:
+    """How many were joined with predictions, and how many name a prediction that nobody made."""
+    unknown = check["unknown_outcomes"]
+    return f"{check['outcomes']:,}" + (f" and {unknown:,} UNKNOWN" if unknown else "")
 
 
 def _history_skew(check: dict[str, Any]) -> str | None:

@@ -27,7 +27,7 @@ DATABASE = frozenset({"duckdb", "sqlglot"})
 BUDGETS = {
     "predict": HEAVY | BOTO,
     "record_outcome": ANY_RUNTIME | BOTO,
-    "describe_api": ANY_RUNTIME | BOTO,
+    "describe_api": HEAVY | BOTO,
     "record_events": ANY_RUNTIME,
     "read_models": ANY_RUNTIME,
     "operate_models": ANY_RUNTIME,

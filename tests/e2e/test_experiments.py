@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from everloop.monitoring.trial import SETTLING
+from everloop.monitoring.trial import SETTLING
 from local import cli
 from local.loop import Loop, wait_for
 from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv
@@ -54,15 +56,12 @@ def pumps(seed: int) -> list[Reading]:
     return [{**reading, "pump": f"E-{number}"} for number, reading in enumerate(readings(1_000, seed=seed))]
 
 
-def ask(loop: Loop, seed: int, challenger: int) -> tuple[list[Reading], list[dict[str, Any]]]:
-    """Predictions after workers have heard of the challenger."""
+def ask(loop: Loop, seed: int) -> tuple[list[Reading], list[dict[str, Any]]]:
+    """Predictions from when every worker has heard of the experiment, which its judge waits for, too."""
+    begun = datetime.fromisoformat(loop.call("GET", f"/models/{MODEL}")["traffic"]["started_at"])
+    wait_for(lambda: (datetime.now(UTC) > begun + SETTLING) or None, "workers that know", ANSWER_TIMEOUT_S)
     rows = pumps(seed)
-
-    def answered() -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = loop.predict(MODEL, request_rows(rows))["predictions"]
-        return found if any(each["variant"] == "challenger" for each in found) else None
-
-    return rows, wait_for(answered, f"an answer of version {challenger}", ANSWER_TIMEOUT_S)
+    return rows, loop.predict(MODEL, request_rows(rows))["predictions"]
 
 
 def judged(loop: Loop) -> str:
@@ -97,7 +96,7 @@ def won(loop: Loop, run: Run, trained: dict[str, Any]) -> dict[str, Any]:
     run("experiment", "stop", MODEL, "--reason", "an A/B shall decide")
     begun = run("experiment", "start", MODEL, "--challenger", 2, "--for", "7 days", "--reason", "is it better?")
     assert "beside it: ab: version 2, 50 %" in begun
-    rows, first = ask(loop, seed=4, challenger=2)
+    rows, first = ask(loop, seed=4)
     again = loop.predict(MODEL, request_rows(pumps(seed=5)))["predictions"]
     assert [each["variant"] for each in again] == [each["variant"] for each in first], "a pump keeps its side"
     outcomes = [
@@ -149,7 +148,7 @@ def test_a_canary_that_cannot_answer_is_aborted_and_no_caller_sees_it(
     assert "challenger" in run("versions", MODEL)
     place = {"Bucket": loop.target.output("ModelsBucketName"), "Key": f"{MODEL}/versions/3/model.onnx"}
     loop.target.client("s3").put_object(**place, Body=b"damaged")
-    _, answered = ask(loop, seed=6, challenger=3)
+    _, answered = ask(loop, seed=6)
     tried = [each for each in answered if each["variant"] == "challenger"]
     assert 20 <= len(tried) <= 100, "5 %"
     assert {(each["answered_by"], each["version"]) for each in tried} == {("fallback:champion", 2)}

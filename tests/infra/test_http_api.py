@@ -2,17 +2,32 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
 from everloop.contracts.definition import load_definitions
-from everloop.inference import openapi as document
+from everloop.inference.openapi.document import openapi
+from everloop.inference.openapi.operation import KEY_HOLDERS as BY_KEY
+from everloop.inference.openapi.operation import OPERATORS as BY_SIGNATURE
+from everloop.inference.protocols import ROUTES
 from infra.config import REPOSITORY
 from tests.infra.templates import MODELS_DIR, Assembly
 
 KEY_HOLDERS = {
     ("POST", "/models/{model}/predictions"),
     ("POST", "/models/{model}/versions/{version}/predictions"),
+    ("GET", "/v2"),
+    ("GET", "/v2/health/live"),
+    ("GET", "/v2/health/ready"),
+    ("GET", "/v2/models/{model}"),
+    ("GET", "/v2/models/{model}/ready"),
+    ("POST", "/v2/models/{model}/infer"),
+    ("GET", "/v2/models/{model}/versions/{version}"),
+    ("GET", "/v2/models/{model}/versions/{version}/ready"),
+    ("POST", "/v2/models/{model}/versions/{version}/infer"),
+    ("GET", "/ping"),
+    ("POST", "/models/{model}/invocations"),
     ("POST", "/models/{model}/outcomes"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
@@ -43,8 +58,8 @@ OPERATORS = {
 
 
 @pytest.fixture(scope="session")
-def routes(assembly: Assembly) -> dict[tuple[str, str], tuple[str, bool]]:
-    """Each route with its authorization and whether it takes an API key."""
+def methods(assembly: Assembly) -> dict[tuple[str, str], dict[str, Any]]:
+    """By route."""
     resources = {name.split("/")[1]: each for name, each in assembly.resources("AWS::ApiGateway::Resource")}
 
     def path(logical_id: str | None) -> str:
@@ -54,12 +69,15 @@ def routes(assembly: Assembly) -> dict[tuple[str, str], tuple[str, bool]]:
         return f"{path(resource['ParentId'].get('Ref'))}/{resource['PathPart']}"
 
     return {
-        (method["HttpMethod"], path(method["ResourceId"]["Ref"])): (
-            method["AuthorizationType"],
-            method["ApiKeyRequired"],
-        )
+        (method["HttpMethod"], path(method["ResourceId"].get("Ref"))): method
         for _, method in assembly.resources("AWS::ApiGateway::Method")
     }
+
+
+@pytest.fixture(scope="session")
+def routes(methods: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Each route with its authorization and whether it takes an API key."""
+    return {route: (method["AuthorizationType"], method["ApiKeyRequired"]) for route, method in methods.items()}
 
 
 def test_every_route_is_for_key_holders_or_for_operators(routes: dict[tuple[str, str], tuple[str, bool]]) -> None:
@@ -75,10 +93,10 @@ def test_the_openapi_document_has_these_routes_for_these_callers(
     models = "|".join(definition.name for definition in definitions)
     described = {
         (method.upper(), re.sub(rf"/models/({models})(?=/|$)", "/models/{model}", path)): operation["security"]
-        for path, operations in document.openapi(definitions)["paths"].items()
+        for path, operations in openapi(definitions)["paths"].items()
         for method, operation in operations.items()
     }
-    guards = {("NONE", True): [{document.KEY_HOLDERS: []}], ("AWS_IAM", False): [{document.OPERATORS: []}]}
+    guards = {("NONE", True): [{BY_KEY: []}], ("AWS_IAM", False): [{BY_SIGNATURE: []}]}
     assert described == {route: guards[guard] for route, guard in routes.items()}
 
 
@@ -110,3 +128,13 @@ def test_the_stage_is_throttled_traced_and_logged(assembly: Assembly) -> None:
     assert stage["AccessLogSetting"]
     assert settings["ThrottlingRateLimit"] == 500
     assert settings["DataTraceEnabled"] is False
+
+
+def test_predict_gets_the_routes_of_every_protocol_it_speaks(methods: dict[tuple[str, str], dict[str, Any]]) -> None:
+    asked = {f"{verb} {path}" for (verb, path), each in methods.items() if "PredictLive" in str(each["Integration"])}
+    assert asked == set(ROUTES)
+
+
+def test_bytes_of_tensors_arrive_as_they_are(assembly: Assembly) -> None:
+    [(_, api)] = assembly.resources("AWS::ApiGateway::RestApi")
+    assert api["BinaryMediaTypes"] == ["application/octet-stream"]

@@ -9,8 +9,10 @@ import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
 
 from everloop.errors import InvalidRowsError
+from everloop.inference.protocols import ROUTES
 from functions.inference import describe_api, predict, record_outcome
 from tests.gateway import KEY, STAGE, Gateway
 from tests.integration.inference.test_predict import serving
@@ -23,8 +25,7 @@ GATEWAY = Gateway(
     {
         "GET /openapi.json": describe_api.lambda_handler,
         "GET /docs": describe_api.lambda_handler,
-        "POST /models/{model}/predictions": predict.lambda_handler,
-        "POST /models/{model}/versions/{version}/predictions": predict.lambda_handler,
+        **dict.fromkeys(ROUTES, predict.lambda_handler),
         "POST /models/{model}/outcomes": record_outcome.lambda_handler,
     }
 )
@@ -78,6 +79,27 @@ def test_a_client_made_from_the_document_predicts_and_tells_the_outcome(serving:
     outcome = {"prediction_id": answer.predictions[0].prediction_id, "actual": True}
     told = client.createRequest((f"/models/{MODEL}/outcomes", "post"))(data={"outcomes": [outcome]})
     assert told.recorded == 1
+
+
+def test_every_example_can_be_sent_as_it_stands_and_every_answer_is_what_the_document_says(serving: Plant) -> None:
+    document = json.loads(ask("inference/read_openapi.json")[2])
+    client = httpx2.Client(transport=httpx2.WSGITransport(app=GATEWAY), headers={"x-api-key": KEY})
+    told = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if operation["security"] != [{"key": []}]:
+                continue
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            sent = {"json": content["examples"]["one"]["value"]} if content else {}
+            place = URL.removesuffix("/openapi.json") + path.replace("{version}", "1")
+            answer = client.request(method.upper(), place, **sent)
+            said = operation["responses"][str(answer.status_code)]
+            assert answer.status_code in (200, 202), (path, answer.text)
+            schema = said.get("content", {}).get("application/json", {}).get("schema")
+            if schema:
+                Draft202012Validator(schema | {"components": document["components"]}).validate(answer.json())
+            told += 1
+    assert told == len(ROUTES) + 3
 
 
 @pytest.mark.slow

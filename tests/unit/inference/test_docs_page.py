@@ -15,7 +15,7 @@ import pytest
 
 from everloop.contracts.definition import Definition, load_definitions
 from everloop.inference.docs_page import CONTENT_SECURITY_POLICY, docs_page
-from everloop.inference.openapi import openapi
+from everloop.inference.openapi.document import openapi
 from everloop.inference.rows import to_columns
 from tests.docs.markdown import REPOSITORY
 from tests.samples import pump_failure

@@ -8,9 +8,10 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from everloop.contracts.definition import Definition
-from everloop.inference.openapi import Document, openapi
+from everloop.inference.openapi.document import openapi
+from everloop.inference.openapi.operation import Document
 from tests.samples import pump_failure
-from tests.unit.inference.test_request_schema import DEFINITIONS
+from tests.unit.inference.test_openapi_requests import DEFINITIONS
 
 BY_NAME = {definition.name: definition for definition in DEFINITIONS.values()}
 DOCUMENT = openapi(list(BY_NAME.values()))

@@ -84,6 +84,7 @@ def test_what_went_wrong_stands_out_and_what_is_not_known_is_said(capsys: pytest
             guardrails=(
                 GuardrailReport(name="fallback share", value=0.3, limit=0.02, broken=True),
                 GuardrailReport(name="latency", value=None, limit=2, broken=False),
+                GuardrailReport(name="latency", value=3.5714, limit=2, broken=False),
             ),
             verdict="abort",
             decides=False,
@@ -91,9 +92,10 @@ def test_what_went_wrong_stands_out_and_what_is_not_known_is_said(capsys: pytest
         capsys,
     )
     assert not any("difference" in line for line in lines)
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "sample ratio MISMATCH: 120 of 1,020 units for 25 % (p 1e-12)",
         "guardrail fallback share BROKEN: 0.3, at most 0.02",
         "guardrail latency kept: too few rows, at most 2",
+        "guardrail latency kept: 3.571, at most 2, fast enough all the same",
         "verdict: abort (only told): its loss is lower; and nothing is broken",
     ]

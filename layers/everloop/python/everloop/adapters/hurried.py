@@ -178,7 +178,7 @@ class HurriedObjects:
         answer = self._client.send("GET", f"/{quote(key, safe='/-_.~')}")
         if answer.status == _OK:
             return StoredObject(answer.body, answer.headers.get("etag", ""))
-        if answer.status == _NOT_FOUND:
+        if answer.status == _NOT_FOUND and b"NoSuchBucket" not in answer.body:
             raise ObjectNotFoundError(f"s3://{self._bucket}/{key} does not exist")
         raise self._refused(key, answer)
 

@@ -51,6 +51,8 @@ class Check(Contract):
     version: int | None
     rows: int
     outcomes: int
+    unknown_outcomes: int = 0
+    """Observed in the window, of predictions that the log does not have."""
     verdict: Verdict
     reasons: tuple[str, ...] = ()
     columns: tuple[ColumnDriftRecord, ...] = ()

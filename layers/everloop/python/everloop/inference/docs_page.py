@@ -10,8 +10,8 @@ from pprint import pformat
 from string import Template
 from typing import Any
 
-from everloop.inference.openapi import KEY_HOLDERS, Document
-from everloop.inference.request_schema import LARGEST_INTEGER, Schema
+from everloop.inference.openapi.operation import KEY_HOLDERS, Document, Schema
+from everloop.inference.openapi.requests import LARGEST_INTEGER
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5d9e0, #3a3f4a); --soft: light-dark(#f5f6f8, #1d2026);

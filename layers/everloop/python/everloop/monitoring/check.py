@@ -19,6 +19,7 @@ from everloop.metrics import bootstrap_interval
 from everloop.monitoring.comparable import comparable
 from everloop.monitoring.drift import NULL_SHARE_THRESHOLD, ColumnDrift, compare
 from everloop.monitoring.skew import measure_skew
+from everloop.monitoring.unknown_outcomes import find_unknown_outcomes
 from everloop.monitoring.verdict import decide, hold_back
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.ports import EventBus
@@ -79,6 +80,18 @@ class ModelChecker:
             )
             window = read_window(definition, predictions, outcomes, input_names=list(reference.columns), **asked)
             common |= {"rows": window.rows, "outcomes": len(window.actual)}
+            unknown, path = find_unknown_outcomes(
+                self._log,
+                definition,
+                predictions,
+                outcomes,
+                folder=Path(folder),
+                start=start,
+                end=scheduled_time,
+            )
+            if path:
+                self._log.set_aside(definition.name, identifier, path)
+            common["unknown_outcomes"] = unknown
             if definition.histories:
                 try:
                     common["history_skew"] = measure_skew(definition, predictions, self._batches, **asked)

@@ -28,8 +28,8 @@ def cost(definition: Definition, actual: Texts, score: Floats, label: Texts) -> 
     assert costs is not None
     happened, probability = comparable(definition, actual, score, label)
     is_textual = definition.columns[definition.data.target].type.is_textual
-    positive = np.isin(label, [definition.data.positive] if is_textual else ["True", "1", "1.0"])
-    positive |= (label == "") & (probability >= costs.threshold)
+    names = (str(definition.data.positive),) if is_textual else ("True", "1", "1.0")
+    positive = np.isin(label, names) | ((label == "") & (probability >= costs.threshold))
     return np.where(positive, costs.false_positive * (1 - happened), costs.false_negative * happened)
 
 
@@ -48,7 +48,7 @@ def absolute_error(definition: Definition, actual: Texts, score: Floats, label: 
 def miss(definition: Definition, actual: Texts, score: Floats, label: Texts) -> Floats:
     """1 for a recommendation of which nothing was taken."""
     _, relevance = comparable(definition, actual, score, label)
-    return 1 - relevance.any(axis=1).astype(np.float64)
+    return np.asarray(1 - relevance.any(axis=1).astype(np.float64))
 
 
 COST = Loss("cost", cost)

@@ -116,13 +116,9 @@ def _read_answers(
     until: datetime,
 ) -> bool:
     """Make the table `answers`, one row for each answer of a variant, and tell whether the log knows their units."""
-    files = [str(path) for path in predictions]
-    logged = "read_parquet($files, union_by_name = true)"
-    told = connection.execute(f"select column_name from (describe select * from {logged})", {"files": files})
-    columns = {row[0] for row in told.fetchall()}
     entity = definition.data.entity if definition.data.entity in definition.inputs else None
-    named = f"cast({identifier(INPUT_PREFIX + entity)} as varchar)" if entity else "null"
-    knows_units = entity is None or INPUT_PREFIX + entity in columns
+    knows_units = entity is None or definition.inputs[entity].pii != "drop"
+    named = f"cast({identifier(INPUT_PREFIX + entity)} as varchar)" if entity and knows_units else "null"
     connection.execute("create temp table shares (step bigint, since timestamptz)")
     connection.executemany(
         "insert into shares values (?, ?)", [[step, since + SETTLING] for step, since in enumerate(shares_since)]
@@ -130,12 +126,13 @@ def _read_answers(
     is_shadow = traffic.mode == "shadow"
     connection.execute(
         f"create temp table served as select prediction_id, event_time, variant, {', '.join(_ANSWER)},"
-        f" {_SHADOW if is_shadow else ''} step, coalesce({named if knows_units else 'null'}, prediction_id) as unit"
-        f" from {logged} log asof join shares on predicted_at >= since where predicted_at <= $until"
+        f" {_SHADOW if is_shadow else ''} step, coalesce({named}, prediction_id) as unit"
+        # Not by union of their names, which would open all files twice: what is read here all of them have.
+        " from read_parquet($files) log asof join shares on predicted_at >= since where predicted_at <= $until"
         " and variant in ('champion', 'challenger') and not starts_with(answered_by, 'rule:')"
         f" {f'and shadow_version = {traffic.challenger}' if is_shadow else ''}"
         " qualify row_number() over (partition by prediction_id) = 1",
-        {"files": files, "until": until},
+        {"files": [str(path) for path in predictions], "until": until},
     )
     row = "select prediction_id, event_time, unit, step"
     own = f"{row}, variant = 'challenger' as challenger, {', '.join(_ANSWER)} from served"
@@ -157,7 +154,7 @@ def _join(connection: duckdb.DuckDBPyConnection, definition: Definition, outcome
         "select challenger, dense_rank() over (order by unit) - 1 as unit, step, actual,"
         " coalesce(score, 'nan'::double) as score, coalesce(label, '') as label from answers join"
         f" (select prediction_id, {of_several(definition)} as actual"
-        " from read_parquet($files, union_by_name = true) group by prediction_id) using (prediction_id)"
+        " from read_parquet($files) group by prediction_id) using (prediction_id)"
         f" where prediction_id not in (select prediction_id from answers where answered_by = '{_FAILED}')"
         " order by prediction_id, challenger",
         {"files": [str(path) for path in outcomes]},

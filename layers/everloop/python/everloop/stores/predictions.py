@@ -66,6 +66,10 @@ class PredictionLog:
         name = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return self._objects.upload_new(path, _file(kind, model, day.isoformat(), name))
 
+    def set_aside(self, model: str, check_id: str, path: Path) -> bool:
+        """Store the outcomes of which a check found no prediction; those of its first attempt stay."""
+        return self._objects.upload_new(path, f"unknown-outcomes/{model}/{check_id}.parquet")
+
     def keys(self, kind: str, model: str, first: date, last: date | None = None) -> Iterator[str]:
         """Files of the days from `first` to `last`, both included; without `last` all that follow.
 

@@ -5,7 +5,8 @@ from typing import Any
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
-from everloop.inference.request_schema import EXAMPLE_ID, Schema, example_cell, item_examples
+from everloop.inference.openapi.operation import Schema
+from everloop.inference.openapi.requests import EXAMPLE_ID, example_cell, item_examples
 
 PROBLEM: Schema = {
     "type": "object",

@@ -13,10 +13,9 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.recommendation import ITEMS, SEPARATOR
 from everloop.contracts.rows import MAXIMUM_ROWS
 from everloop.contracts.tasks import Task
+from everloop.inference.openapi.operation import Schema
 from everloop.inference.records import MAXIMUM_OUTCOMES
 from everloop.inference.rows import is_missing, missing_values, read_cell
-
-Schema = dict[str, Any]
 
 LARGEST_INTEGER = 2**63 - 513
 """The last one that is below 2^63 as a double."""
@@ -148,8 +147,9 @@ def _described(column: Column) -> Schema:
         told.append("ISO 8601; UTC where it has no offset.")
     if column.pii:
         told.append(_IN_LOG[column.pii])
-    sentences = [each if each.endswith((".", "?", "!")) else f"{each}." for each in told]
-    return {"description": " ".join(sentences)} if len(told) > 1 else {"description": each for each in told}
+    if len(told) > 1:
+        told = [each if each.endswith((".", "?", "!")) else f"{each}." for each in told]
+    return {"description": " ".join(told)} if told else {}
 
 
 def example_cell(name: str, column: Column, missing: frozenset[str | float] = frozenset()) -> Any:

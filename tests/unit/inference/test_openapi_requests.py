@@ -10,14 +10,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 from everloop.contracts.definition import Definition, load_definitions, parse_definition
 from everloop.contracts.recommendation import SEPARATOR
 from everloop.errors import InvalidRowsError, RequestError
-from everloop.inference.records import parse_outcomes
-from everloop.inference.request_schema import (
+from everloop.inference.openapi.requests import (
     LARGEST_INTEGER,
     Schema,
     example_object,
     outcome_schema,
     row_schema,
 )
+from everloop.inference.records import parse_outcomes
 from everloop.inference.rows import to_columns
 from tests.docs.markdown import REPOSITORY, whole_definitions
 from tests.samples import MODELS, NOW

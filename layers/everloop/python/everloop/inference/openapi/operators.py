@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from everloop.contracts.rows import MAXIMUM_ROWS
-from everloop.inference.request_schema import Schema
+from everloop.inference.openapi.operation import VERSION, Schema
 
-_VERSION: Schema = {"type": "integer", "minimum": 1}
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
 _TEXT: Schema = {"type": "string"}
 _DURATION: Schema = {"type": "string", "examples": ["7 days", "12 hours"]}
@@ -80,7 +79,7 @@ OPERATOR_ROUTES = (
     OperatorRoute(
         "POST /models/{model}/promote",
         "Make a version the champion.",
-        body=_body(["version"], version=_VERSION, reason=_TEXT),
+        body=_body(["version"], version=VERSION, reason=_TEXT),
     ),
     OperatorRoute(
         "POST /models/{model}/rollback", "Give the model back to the champion before.", body=_body(reason=_TEXT)
@@ -91,7 +90,7 @@ OPERATOR_ROUTES = (
         body=_body(
             ["mode"],
             mode={"enum": ["ab", "canary", "shadow", "champion"]},
-            challenger=_VERSION,
+            challenger=VERSION,
             share={"type": "number", "exclusiveMinimum": 0, "maximum": 1},
             **{"for": _DURATION},
             steps={"type": "array", "items": {"type": "number"}, "minItems": 1},

@@ -1,0 +1,1 @@
+"""The HTTP API as an OpenAPI document, made from the definitions alone."""
