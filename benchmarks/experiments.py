@@ -39,7 +39,7 @@ def rows_alone(losses: Callable[[Random, Floats], Floats]) -> Draw:
 
     def draw(random: Random, n: int, share: float, effect: float) -> Rows:
         challenger = random.random(n) < share
-        return Rows(losses(random, 1 + effect * challenger), challenger, np.arange(n))
+        return Rows(losses(random, np.asarray(1 + effect * challenger, np.float64)), challenger, np.arange(n))
 
     return draw
 

@@ -25,8 +25,8 @@ REQUIREMENTS = {
 
 
 class Server(NamedTuple):
-    session: int
-    """Of the operating system: the server and all processes that it started."""
+    process: int
+    """The parent of all others."""
     first_answer_s: float
 
 

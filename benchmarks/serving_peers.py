@@ -12,9 +12,10 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -33,9 +34,12 @@ from tests.e2e.clouds import deployed_loop, free_port
 from tests.samples import NOW
 
 CLIENTS = 8
-SECONDS = 8
-"""Of eight clients asking."""
-ROWS = (1, 100)
+TURNS = 5
+"""All servers run all the time and are asked in turn: what else the machine has to do meets all alike."""
+REQUESTS = {1: 100, 100: 40}
+"""One after the other in a turn, by their rows."""
+SECONDS = 2
+"""Of eight clients asking, in a turn."""
 ONE_ROW_BAR_MS = 8
 PER_SECOND_BAR = 400
 
@@ -49,41 +53,57 @@ class Measured(NamedTuple):
     memory_mib: float
 
 
+class Peer(NamedTuple):
+    ask: Callable[[int], Callable[[], None]]
+    """A client for requests of that many rows."""
+    process: int
+
+
 def main() -> None:
-    rows = {count: bench_rows(np.random.default_rng(1), count) for count in ROWS}
+    rows = {count: bench_rows(np.random.default_rng(1), count) for count in REQUESTS}
     definition = bench_definition()
     dataset, learned = fitted(definition)
     model = build_model(learned, dataset, compile_features(definition).to_onnx())
-    print(f"{'':<12}{'1 row p50 ms':>14}{'100 rows p50 ms':>17}{'requests/s':>12}{'CPU ms':>8}{'MiB':>7}   better by")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        ours = _everloop(folder, model, {count: json.dumps({"rows": each}).encode() for count, each in rows.items()})
-        bars = f"(bars: {ONE_ROW_BAR_MS} ms, {PER_SECOND_BAR} requests/s)"
-        print(f"{'everloop':<12}{_told(ours)}   {bars}")
-        bodies = {
-            count: json.dumps({"inputs": learned.encoder.transform(inputs_of(each)).tolist()}).encode()
-            for count, each in rows.items()
-        }
-        for peer in REQUIREMENTS:
+    ours = {count: json.dumps({"rows": each}).encode() for count, each in rows.items()}
+    theirs = {
+        count: json.dumps({"inputs": learned.encoder.transform(inputs_of(each)).tolist()}).encode()
+        for count, each in rows.items()
+    }
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        peers = {"everloop": stack.enter_context(_everloop(folder, model, ours))}
+        for name in REQUIREMENTS:
             port = free_port()
-            with served(prepare(peer, folder, learned.estimator), port, bodies[1]) as server:
-                theirs = _measure(f"http://127.0.0.1:{port}/invocations", {}, bodies, server.session)
-            ratios = (
-                theirs.one_row_ms / ours.one_row_ms,
-                theirs.hundred_rows_ms / ours.hundred_rows_ms,
-                ours.per_second / theirs.per_second,
-                theirs.cpu_ms / ours.cpu_ms,
-                theirs.memory_mib / ours.memory_mib,
-            )
-            print(f"{peer:<12}{_told(theirs)}   " + ", ".join(f"{ratio:.1f} x" for ratio in ratios))
+            server = stack.enter_context(served(prepare(name, folder, learned.estimator), port, theirs[1]))
+            peers[name] = Peer(partial(_client, f"http://127.0.0.1:{port}/invocations", {}, theirs), server.process)
+        for peer in peers.values():
+            _measure(peer)  # starts as many workers as clients need
+        turns = [{name: _measure(peer) for name, peer in peers.items()} for _ in range(TURNS)]
+    _print_table(turns)
 
 
-def _told(measured: Measured) -> str:
-    one, hundred, per_second, cpu, memory = measured
-    return f"{one:>14.2f}{hundred:>17.2f}{per_second:>12,.0f}{cpu:>8.2f}{memory:>7,.0f}"
+def _print_table(turns: list[dict[str, Measured]]) -> None:
+    found = {
+        name: Measured(*map(statistics.median, zip(*(turn[name] for turn in turns), strict=True))) for name in turns[0]
+    }
+    ours = found["everloop"]
+    print(f"{'':<12}{'1 row p50 ms':>14}{'100 rows p50 ms':>17}{'requests/s':>12}{'CPU ms':>8}{'MiB':>7}   better by")
+    for name, (one, hundred, per_second, cpu, memory) in found.items():
+        told = f"{one:>14.2f}{hundred:>17.2f}{per_second:>12,.0f}{cpu:>8.2f}{memory:>7,.0f}"
+        ratios = (
+            one / ours.one_row_ms,
+            hundred / ours.hundred_rows_ms,
+            ours.per_second / per_second,
+            cpu / ours.cpu_ms,
+            memory / ours.memory_mib,
+        )
+        beside = ", ".join(f"{ratio:.1f} x" for ratio in ratios)
+        bars = f"(bars: {ONE_ROW_BAR_MS} ms, {PER_SECOND_BAR} requests/s)"
+        print(f"{name:<12}{told}   {bars if name == 'everloop' else beside}")
 
 
-def _everloop(folder: Path, model: bytes, bodies: dict[int, bytes]) -> Measured:
+@contextmanager
+def _everloop(folder: Path, model: bytes, bodies: Mapping[int, bytes]) -> Iterator[Peer]:
     models = folder / "models"
     models.mkdir()
     (models / "bench.toml").write_text(TOML)
@@ -100,32 +120,29 @@ def _everloop(folder: Path, model: bytes, bodies: dict[int, bytes]) -> Measured:
         version = registry.register("bench", "run", files, now=NOW)
         registry.change_aliases("bench", lambda aliases: promote(aliases, version, at=NOW, reason="", by="benchmark"))
         url = f"{loop.target.api_url}/models/bench/predictions"
-        return _measure(url, {"x-api-key": loop.target.api_key()}, bodies, loop.target.cloud.pid)
+        yield Peer(partial(_client, url, {"x-api-key": loop.target.api_key()}, bodies), loop.target.cloud.pid)
 
 
-def _measure(url: str, headers: dict[str, str], bodies: dict[int, bytes], session: int) -> Measured:
-    one = _client(url, headers, bodies[1])
-    hundred = _client(url, headers, bodies[100])
-    one_ms, hundred_ms = _median_ms(one, 400), _median_ms(hundred, 200)
-    clients = [_client(url, headers, bodies[1]) for _ in range(CLIENTS)]
+def _measure(peer: Peer) -> Measured:
+    medians = {count: _median_ms(peer.ask(count), requests) for count, requests in REQUESTS.items()}
+    clients = [peer.ask(1) for _ in range(CLIENTS)]
+    cpu_s = _cpu_s(peer.process)
+    started = time.monotonic()
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(lambda ask: _until(ask, time.monotonic() + 2), clients))  # each worker's cold start
-        cpu_s = _cpu_s(session)
-        started = time.monotonic()
         answers = sum(pool.map(lambda ask: _until(ask, started + SECONDS), clients))
-        seconds = time.monotonic() - started
-    cpu_ms = (_cpu_s(session) - cpu_s) * 1_000 / answers
-    return Measured(one_ms, hundred_ms, answers / seconds, cpu_ms, _memory_mib(session))
+    seconds = time.monotonic() - started
+    cpu_ms = (_cpu_s(peer.process) - cpu_s) * 1_000 / answers
+    return Measured(medians[1], medians[100], answers / seconds, cpu_ms, _memory_mib(peer.process))
 
 
-def _client(url: str, headers: dict[str, str], body: bytes) -> Callable[[], None]:
+def _client(url: str, headers: dict[str, str], bodies: Mapping[int, bytes], rows: int) -> Callable[[], None]:
     """Asks over a connection of its own, which is kept."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
     sent = {"Content-Type": "application/json", **headers}
 
     def ask() -> None:
-        connection.request("POST", parts.path, body, sent)
+        connection.request("POST", parts.path, bodies[rows], sent)
         response = connection.getresponse()
         told = response.read()
         if response.status != 200:
@@ -135,7 +152,7 @@ def _client(url: str, headers: dict[str, str], body: bytes) -> Callable[[], None
 
 
 def _median_ms(ask: Callable[[], None], turns: int) -> float:
-    for _ in range(20):
+    for _ in range(5):
         ask()
     times = []
     for _ in range(turns):
@@ -153,30 +170,32 @@ def _until(ask: Callable[[], None], end: float) -> int:
     return answers
 
 
-def _cpu_s(session: int) -> float:
-    """Of the living processes of a session, in user and system mode."""
-    ticks = sum(int(fields[11]) + int(fields[12]) for _, fields in _processes(session))
+def _cpu_s(process: int) -> float:
+    """Of a process and its living descendants, in user and system mode."""
+    ticks = sum(int(fields[11]) + int(fields[12]) for fields in _family(process).values())
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _memory_mib(session: int) -> float:
+def _memory_mib(process: int) -> float:
     kibibytes = 0
-    for folder, _ in _processes(session):
+    for pid in _family(process):
         with suppress(FileNotFoundError, ProcessLookupError):
-            rollup = (folder / "smaps_rollup").read_text()
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             kibibytes += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     return kibibytes / 1024
 
 
-def _processes(session: int) -> Iterator[tuple[Path, list[str]]]:
-    """Each process of a session, with the fields of its `stat` from the third on (proc(5))."""
+def _family(process: int) -> dict[int, list[str]]:
+    """A process and its descendants, each with the fields of its `stat` from the third on (proc(5))."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended in the meantime
-        if int(fields[3]) == session and fields[0] != "Z":
-            yield stat.parent, fields
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended in the meantime
+            found[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+    family, parents = {process}, {process}
+    while parents:
+        parents = {pid for pid, fields in found.items() if int(fields[1]) in parents}
+        family |= parents
+    return {pid: fields for pid, fields in found.items() if pid in family and fields[0] != "Z"}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from local.commands.demo import demo
 from local.commands.docs import docs
 from local.commands.new import new
 from local.commands.runs import runs
+from local.commands.why import why
 from local.console import stderr
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Continuous machine learning, serverless.")
@@ -39,6 +40,7 @@ for command in (
     models.history,
     models.monitor,
     traffic.predict,
+    why,
 ):
     app.command()(command)
 app.command("import")(imports.import_model)

@@ -81,7 +81,9 @@ def proxy_event(
     method, resource = route.split(" ")
     named = {"model": model, "version": version}
     sent = {"Content-Type": "application/json", "Host": "example.execute-api.eu-central-1.amazonaws.com", **headers}
-    is_binary = isinstance(body, bytes) and sent["Content-Type"] == BINARY
+    is_binary = body is not None and sent["Content-Type"] == BINARY
+    if is_binary and isinstance(body, str):
+        body = body.encode("utf-8", "surrogatepass")
     if isinstance(body, bytes):
         body = (base64.b64encode(body) if is_binary else body).decode(errors="replace")
     return event("inference/predict.json") | {

@@ -12,6 +12,7 @@ from everloop.adapters.s3_objects import S3ObjectStore
 from everloop.adapters.system_clock import SystemClock
 from everloop.contracts.experiments import ExperimentReport
 from everloop.ids import new_id
+from everloop.monitoring.digests import Digests
 from everloop.monitoring.experiment import TrafficJudge
 from everloop.registry.operations import Operations
 from everloop.settings import JudgeTrafficSettings
@@ -32,6 +33,7 @@ def judge() -> TrafficJudge:
     return TrafficJudge(
         registry=registry,
         log=PredictionLog(lake),
+        digests=Digests(lake),
         reports=ExperimentStore(lake),
         events=events,
         control=Operations(registry, events, clock, next_id=lambda: new_id(clock.now())),

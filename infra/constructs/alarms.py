@@ -91,18 +91,23 @@ class Alarms(Construct):
     def on_aborted_experiments(self, *models: str) -> None:
         """By what judge_traffic counts."""
         for model in models:
-            metric = Metric(
-                namespace=METRICS_NAMESPACE,
-                metric_name="ExperimentAborted",
-                dimensions_map={"model": model, "service": "judge_traffic"},
-                period=PERIOD,
-                statistic="Sum",
-            )
             told = (
                 f"The challenger of {model} broke a guardrail, or units got lost on the way to it. The champion has all"
                 f" of the traffic again: `everloop experiment status {model}` says what was seen (docs/operations.md)."
             )
-            self._above(0, metric, f"ExperimentAborted-{model}", told)
+            self._count_above(0, "ExperimentAborted", told, model=model, service="judge_traffic")
+
+    def on_failing_versions(self, *models: str) -> None:
+        """By what predict counts of each answer that lacked something."""
+        told = {
+            "ModelFailures": "A version of {0} fails, and others answer for it (docs/operations.md): look with"
+            " `everloop versions {0}` which one, in Predict's log why, and roll back if it is the champion.",
+            "StorageFailures": "Answers of {0} were not logged, or were given without knowing its champion: Predict's"
+            " log says whether S3, SQS or DynamoDB did not answer.",
+        }
+        for name, what in told.items():
+            for model in models:
+                self._count_above(0, name, what.format(model), model=model, service="predict")
 
     def on_wrong_history(self, *models: str) -> None:
         """By what check_model and materialize_history count."""
@@ -127,14 +132,22 @@ class Alarms(Construct):
         }
         for name, (service, threshold, what) in told.items():
             for model in models:
-                metric = Metric(
-                    namespace=METRICS_NAMESPACE,
-                    metric_name=name,
-                    dimensions_map={"model": model, "service": service},
-                    period=PERIOD,
-                    statistic="Maximum",
+                self._count_above(
+                    threshold, name, what.format(model), model=model, service=service, statistic="Maximum"
                 )
-                self._above(threshold, metric, f"{name}-{model}", what.format(model))
+
+    def _count_above(
+        self, threshold: float, name: str, description: str, *, model: str, service: str, statistic: str = "Sum"
+    ) -> None:
+        """On what a function counts of a model."""
+        metric = Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"model": model, "service": service},
+            period=PERIOD,
+            statistic=statistic,
+        )
+        self._above(threshold, metric, f"{name}-{model}", description)
 
     def _above(
         self, threshold: float, metric: IMetric, construct_id: str, description: str, *, evaluation_periods: int = 1

@@ -104,6 +104,7 @@ class MonitoringStack(Stack):
             slo_ms=min((each.serving.latency_slo_ms for each in config.definitions), default=100),
         )
         self.alarms.on_aborted_experiments(*(each.name for each in config.definitions))
+        self.alarms.on_failing_versions(*(each.name for each in config.definitions))
         self.alarms.on_wrong_history(*(each.name for each in config.definitions if each.histories))
         Overview(
             self,

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from everloop.settings import (
     DescribeApiSettings,
+    ExplainPredictionSettings,
     JudgeTrafficSettings,
     OperateModelsSettings,
     PredictSettings,
@@ -155,13 +156,32 @@ class ServingStack(Stack):
             timeout_s=JUDGE_TRAFFIC_TIMEOUT_S,
             scratch_mib=SCRATCH_MIB,
             access=[
-                read_objects(lake, "predictions/*", "outcomes/*", "experiments/*"),
-                write_objects(lake, "experiments/*"),
+                read_objects(lake, "predictions/*", "outcomes/*", "experiments/*", "work/*/digests/*"),
+                write_objects(lake, "experiments/*", "work/*/digests/*"),
                 list_keys(lake),
                 read_objects(models, "*/aliases.json"),
                 write_objects(models, "*/aliases.json"),
                 list_keys(models),
                 publish_events(bus),
+            ],
+        )
+
+        self.explain_prediction = PythonFunction(
+            self,
+            "ExplainPrediction",
+            config=config,
+            stage="monitoring",
+            module="explain_prediction",
+            settings=ExplainPredictionSettings(lake_bucket=lake.bucket_name, models_bucket=models.bucket_name),
+            layers=layers.data,
+            memory_size_mib=1769,
+            timeout_s=API_TIMEOUT_S,
+            scratch_mib=SCRATCH_MIB,
+            access=[
+                read_objects(lake, "predictions/*", "lookup/*", "outcomes/*", "datasets/*", "reports/*"),
+                list_keys(lake),
+                read_objects(models, "*/versions/*"),
+                list_keys(models),
             ],
         )
 
@@ -212,6 +232,7 @@ class ServingStack(Stack):
             "POST /models/{model}/traffic",
         )
         self.api.for_operators(self.judge_traffic, "GET /models/{model}/traffic")
+        self.api.for_operators(self.explain_prediction, "GET /predictions/{prediction_id}")
 
         self.functions = [
             self.predict,
@@ -221,6 +242,7 @@ class ServingStack(Stack):
             self.read_models,
             self.operate_models,
             self.judge_traffic,
+            self.explain_prediction,
         ]
         self.dead_letters = [self.predictions.dead_letters]
 

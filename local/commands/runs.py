@@ -86,8 +86,13 @@ def print_run(report: dict[str, Any]) -> None:
         stdout.print(f"  {report['choice']}")
     if report["status"] == "failed":
         stdout.print(f"  {report['error']['type']}: {report['reason']}")
-    elif report["reproduces"] or report["status"] == "challenging":
+    elif report["reproduces"] or _is_told(report):
         stdout.print(f"  {report['reason']}")
+
+
+def _is_told(report: dict[str, Any]) -> bool:
+    """Why a version that passed its gates is not champion (yet); without a reason of its own a person shall decide."""
+    return report["status"] in ("challenging", "registered") and report["reason"] != report["asked_because"]
 
 
 def print_trials(report: dict[str, Any]) -> None:

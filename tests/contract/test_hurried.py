@@ -61,6 +61,31 @@ def test_a_bucket_that_is_not_there_is_an_error_of_ours(endpoint: str) -> None:
         HurriedObjects(f"everloop-{uuid4()}", CLOCK).get("key")
 
 
+def test_an_object_that_is_put_replaces_what_was_there(endpoint: str) -> None:
+    bucket, s3 = f"everloop-{uuid4()}", boto3.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    store, hurried = S3ObjectStore(bucket, s3), HurriedObjects(bucket, CLOCK)
+    for body in (b'{"resting": {}}', b"", bytes(range(256)) * 1_000):
+        hurried.put("a model/breaker.json", body)
+        assert store.get("a model/breaker.json").body == hurried.get("a model/breaker.json").body == body
+    with pytest.raises(StorageError, match="NoSuchBucket"):
+        HurriedObjects(f"everloop-{uuid4()}", CLOCK).put("key", b"body")
+
+
+def test_a_message_is_on_its_way_before_it_is_waited_for(endpoint: str) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"everloop-{uuid4()}")["QueueUrl"]
+    queue = HurriedQueue(url, CLOCK)
+    for body in ("first", "second"):
+        stored = queue.begin(body)
+        [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+        assert message["Body"] == body
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        stored()
+    with pytest.raises(StorageError, match="not queued"):
+        HurriedQueue(f"{url}-gone", CLOCK).begin("body")()
+
+
 @pytest.mark.parametrize("body", ['{"text": "Übung 字 \\n \\u0001"}', "x" * 1_000_000], ids=["text", "large"])
 def test_a_message_arrives_as_it_was_sent(endpoint: str, body: str) -> None:
     sqs = boto3.client("sqs")
@@ -130,7 +155,7 @@ class _Script(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer[1])
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = do_PUT = _answer
 
     def log_message(self, format: str, *args: Any) -> None:
         """Not into the test's output."""
@@ -156,6 +181,65 @@ def test_a_connection_that_was_closed_is_no_attempt(script: Callable[..., None])
     assert objects.get("key").body == b"body"
 
 
+STORED = (200, b'{"MessageId": "m-1"}')
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [STORED],
+        [None, STORED],
+        [None, None, STORED],
+        [(503, b""), STORED],
+        [THROTTLED, (429, b""), STORED],
+    ],
+    ids=["at once", "the connection dies", "it dies twice", "busy", "busy twice"],
+)
+def test_a_message_that_was_begun_is_stored_in_the_end(
+    script: Callable[..., None], answers: list[tuple[int, bytes] | None]
+) -> None:
+    queue = HurriedQueue("url", CLOCK)
+    script(STORED)
+    queue.begin("so that there is a connection")()
+    script(*answers)
+    queue.begin("body")()
+    assert _Script.answers == []
+
+
+def test_a_connection_that_was_closed_while_the_worker_was_frozen_costs_no_message(script: Callable[..., None]) -> None:
+    queue = HurriedQueue("url", CLOCK)
+    script(STORED, STORED, STORED)
+    queue.begin("first")()
+    connection = queue._client._connection
+    assert connection
+    assert connection.sock
+    connection.sock.shutdown(socket.SHUT_RDWR)
+    queue.begin("second")()
+    assert _Script.answers == [STORED]
+
+
+def test_a_message_that_was_begun_and_is_not_stored_is_an_error_when_it_is_waited_for(
+    script: Callable[..., None],
+) -> None:
+    queue = HurriedQueue("url", CLOCK)
+    script(*[(503, b"")] * 4)
+    stored = queue.begin("body")
+    with pytest.raises(StorageError, match="not queued: sqs did not answer in 3 attempts: status 503"):
+        stored()
+    script((400, b'{"__type": "InvalidMessageContents"}'))
+    with pytest.raises(StorageError, match="not queued: .*InvalidMessageContents"):
+        queue.begin("body")()
+
+
+def test_an_answer_that_nobody_waited_for_does_not_disturb_the_next(script: Callable[..., None]) -> None:
+    """Such as when the answer to the caller could not be made in between."""
+    queue = HurriedQueue("url", CLOCK)
+    script(STORED, STORED)
+    queue.begin("first")
+    queue.begin("second")()
+    assert _Script.answers == []
+
+
 @pytest.mark.parametrize("busy", [THROTTLED, (503, b""), (429, b"")])
 def test_who_is_busy_is_asked_again(script: Callable[..., None], busy: tuple[int, bytes]) -> None:
     script(busy, NOTHING)
@@ -178,9 +262,41 @@ def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
         started = time.monotonic()
+        clock = FixedClock(NOW)
+        objects = HurriedObjects("bucket", clock)
         with pytest.raises(StorageError, match="s3 did not answer in 2 attempts: timed out"):
-            HurriedObjects("bucket", CLOCK).get("key")
+            objects.get("key")
         assert time.monotonic() - started < 10
+        started = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(StorageError, match="did not answer a moment ago"):
+                objects.get("key")
+        assert time.monotonic() - started < 1, "one caller has paid for all"
+        clock.advance(timedelta(seconds=5))
+        with pytest.raises(StorageError, match="timed out"):
+            objects.get("key")
+
+
+def test_who_is_busy_is_not_left_alone(script: Callable[..., None]) -> None:
+    objects = HurriedObjects("bucket", CLOCK)
+    script((503, b""), (503, b""), OBJECT)
+    with pytest.raises(StorageError, match="status 503"):
+        objects.get("key")
+    assert objects.get("key").body == b"body"
+
+
+def test_a_queue_that_was_away_is_used_again(monkeypatch: pytest.MonkeyPatch, script: Callable[..., None]) -> None:
+    clock = FixedClock(NOW)
+    queue = HurriedQueue("url", clock)
+    client = queue._client
+    client._rests_until = NOW + timedelta(seconds=5)
+    with pytest.raises(StorageError, match="did not answer a moment ago"):
+        queue.begin("lost")()
+    clock.advance(timedelta(seconds=5))
+    script(STORED, STORED)
+    queue.begin("first")()
+    queue.begin("second")()
+    assert client._rests_until is None
 
 
 def test_without_credentials_it_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

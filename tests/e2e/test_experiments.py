@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from everloop.monitoring.trial import SETTLING
-from everloop.monitoring.trial import SETTLING
 from local import cli
 from local.loop import Loop, wait_for
 from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv

@@ -76,6 +76,16 @@ def test_only_registry_functions_may_write_aliases(assembly: Assembly, module: s
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_who_answers_may_note_what_fails_and_nothing_else(assembly: Assembly, module: str) -> None:
+    note = "any-model/breaker.json"
+    assert assembly.may_write(module, "Models", note) is (module == "predict")
+    if module == "predict":
+        assert assembly.may_read(module, "Models", note)
+        for key in ("aliases.json", "any-model/training.json", "any-model/versions/1/breaker.json.onnx"):
+            assert not assembly.may_write(module, "Models", key)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_versions_are_written_by_their_registration_alone(assembly: Assembly, module: str) -> None:
     assert assembly.may_write(module, "Models", "any-model/versions/1/model.onnx") is (module == "register_version")
 
@@ -114,6 +124,11 @@ def test_histories_are_written_by_one_function_and_read_by_another(assembly: Ass
         if action.startswith("dynamodb:")
     }
     assert allowed == expected.get(module, set())
+
+
+def test_who_describes_the_api_may_read_nothing(assembly: Assembly) -> None:
+    allowed = {action for each in assembly.statements("describe_api") for action in as_list(each["Action"])}
+    assert {action.partition(":")[0] for action in allowed} == {"logs", "xray"}
 
 
 def test_no_role_may_delete_or_reconfigure(assembly: Assembly) -> None:

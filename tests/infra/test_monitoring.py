@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from everloop.contracts.definition import load_definitions
 from infra.config import REPOSITORY
 from tests.infra.templates import MODELS_DIR, Assembly
@@ -62,6 +64,17 @@ def test_each_model_tells_when_its_experiment_went_wrong(assembly: Assembly) -> 
     dimensions = [{each["Name"]: each["Value"] for each in alarm["Dimensions"]} for alarm in aborted]
     assert {each["model"] for each in dimensions} == {"parcel-delay", "shop-demand"}
     assert {each["service"] for each in dimensions} == {"judge_traffic"}
+
+
+@pytest.mark.parametrize("metric", ["ModelFailures", "StorageFailures"])
+def test_each_model_tells_when_its_answers_lacked_something(assembly: Assembly, metric: str) -> None:
+    alarms = [each for _, each in assembly.resources("AWS::CloudWatch::Alarm") if each["MetricName"] == metric]
+    dimensions = [{each["Name"]: each["Value"] for each in alarm["Dimensions"]} for alarm in alarms]
+    assert {each["model"] for each in dimensions} == {"parcel-delay", "shop-demand"}
+    assert {each["service"] for each in dimensions} == {"predict"}
+    for alarm in alarms:
+        assert (alarm["Threshold"], alarm["Statistic"]) == (0, "Sum")
+        assert "Predict's log" in alarm["AlarmDescription"]
 
 
 def test_alarm_messages_are_encrypted_with_a_key_cloudwatch_may_use(assembly: Assembly) -> None:

@@ -10,13 +10,14 @@ import pytest
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
+from everloop.contracts.traffic import Traffic
 from everloop.errors import HistoryUnavailableError, IntegrityError, ModelUnavailableError, NotFoundError, StorageError
 from everloop.inference.answer import Answer
 from everloop.inference.predictor import Predictor
 from everloop.inference.records import prediction_message
 from everloop.inference.versions import Versions
 from everloop.ports import StoredObject
-from everloop.registry.promotion import promote
+from everloop.registry.promotion import promote, roll_back, start_traffic
 from everloop.scorer import METADATA_KEY
 from everloop.stores.registry import ModelRegistry
 from tests.fakes import FixedClock, InMemoryObjectStore
@@ -63,6 +64,15 @@ class Serving:
     def promote(self, version: int) -> None:
         self.registry.change_aliases(
             MODEL, lambda aliases: promote(aliases, version, at=NOW, reason="", by=str(version))
+        )
+
+    def experiment(self, traffic: Traffic) -> None:
+        """With the champion as its challenger, and the one before as the champion."""
+        self.registry.change_aliases(
+            MODEL,
+            lambda aliases: start_traffic(
+                roll_back(aliases, at=NOW, reason="", by="me"), traffic, at=NOW, reason="", by="me"
+            ),
         )
 
     def damage(self, version: int, name: str = "model.onnx") -> None:

@@ -16,6 +16,11 @@ from tests.failing_models import FOR_EVER, laborious_model
 ONE_ROW = {"pressure": np.array([[1.0]])}
 
 
+def fail_late(error: Exception) -> None:
+    compute(0.05)
+    raise error
+
+
 def compute(cpu_s: float, *, until: ort.RunOptions | None = None) -> None:
     """Keeps this thread's processor busy, or ends when it is told to."""
     end = time.thread_time() + cpu_s
@@ -26,7 +31,10 @@ def compute(cpu_s: float, *, until: ort.RunOptions | None = None) -> None:
 def test_a_model_that_computes_for_ever_is_stopped() -> None:
     scorer, watchdog = Scorer(laborious_model(steps=FOR_EVER)), Watchdog()
     for seconds in (0.05, 0.1):
-        with pytest.raises(ModelTooSlowError, match=f"within {1000 * seconds:g} ms"), watchdog.limit(seconds) as options:
+        with (
+            pytest.raises(ModelTooSlowError, match=f"within {1000 * seconds:g} ms"),
+            watchdog.limit(seconds) as options,
+        ):
             scorer.run(ONE_ROW, options)
     with watchdog.limit(60) as options:
         assert not options.terminate, "each run has options of its own"
@@ -86,12 +94,10 @@ def test_a_late_failure_of_the_model_is_lateness_and_any_other_error_is_itself()
     watchdog = Watchdog()
     cause = ModelUnavailableError("terminated")
     with pytest.raises(ModelTooSlowError) as caught, watchdog.limit(0.01):
-        compute(0.05)
-        raise cause
+        fail_late(cause)
     assert caught.value.__cause__ is cause
     with pytest.raises(ValueError, match="a bug"), watchdog.limit(0.01):
-        compute(0.05)
-        raise ValueError("a bug")
+        fail_late(ValueError("a bug"))
     with watchdog.limit(1):
         compute(0.001)
 

@@ -66,6 +66,18 @@ def test_a_gate_names_columns_and_levels_whatever_the_brackets(capsys: pytest.Ca
     assert "trial 1 did better" in lines
 
 
+def test_a_version_that_is_not_champion_yet_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "began an experiment (canary) with version 4"
+    for status, reason, told in (("challenging", why, [why]), ("registered", why, [why]), ("registered", "due", [])):
+        fields = {"model": "pump", "run_id": "run-1", "status": status, "version": 4, "finished_at": NOW}
+        report = RunReport.model_validate({**fields, "reason": reason, "asked_because": "due"})
+        print_run(report.model_dump(mode="json"))
+        assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [
+            f"run run-1: {status} version 4",
+            *told,
+        ]
+
+
 RUN_ID = "-3e80-7c3e-9d2b-6f5a1b7c8d90"
 
 

@@ -242,11 +242,8 @@ def test_an_id_that_is_none_of_ours_is_refused() -> None:
 def test_the_columns_of_the_log(tmp_path: Path) -> None:
     store = InMemoryObjectStore()
     write(store, answered(pump_failure(), [pump_row()]), pump_failure())
-    [row] = rows_of(
-        store,
-        tmp_path,
-        "* EXCLUDE prediction_id REPLACE (epoch(predicted_at) AS predicted_at, epoch(event_time) AS event_time)",
-    )
+    moments = "epoch(predicted_at) AS predicted_at, epoch(event_time) AS event_time"
+    [row] = rows_of(store, tmp_path, f"* EXCLUDE prediction_id REPLACE ({moments})")
     told = dict(zip(_names(store, tmp_path), row, strict=True))
     assert told == {
         "predicted_at": NOW.timestamp(),

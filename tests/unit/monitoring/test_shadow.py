@@ -159,7 +159,8 @@ def test_history_that_the_version_learned_under_another_declaration_is_null(tmp_
     world = World(tmp_path, definition)
     for run, digest in (("run-1", definition.history_digests["before"]), ("run-2", "another")):
         model = onnx.load_from_string(constant_model(0, column="before"))
-        model.graph.node[:] = [helper.make_node("Cast", ["before"], ["score"], to=TensorProto.FLOAT)]
+        del model.graph.node[:]
+        model.graph.node.append(helper.make_node("Cast", ["before"], ["score"], to=TensorProto.FLOAT))
         metadata = f'{{"task": "binary-classification", "classes": [false, true], "history": {{"before": "{digest}"}}}}'
         helper.set_model_props(model, {METADATA_KEY: metadata})
         register(world.registry, MODEL, run, bytes(model.SerializeToString()))

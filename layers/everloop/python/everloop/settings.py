@@ -145,6 +145,11 @@ class JudgeTrafficSettings(Settings):
     event_bus: str
 
 
+class ExplainPredictionSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+
+
 class ReadModelsSettings(Settings):
     lake_bucket: str
     models_bucket: str

@@ -59,7 +59,9 @@ class _Client:
 
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> _Answer:
         if self._rests_until and self._clock.now() < self._rests_until:
-            raise StorageError(f"{self._service} did not answer a moment ago, and is asked again in {_REST_S} s at most")
+            raise StorageError(
+                f"{self._service} did not answer a moment ago, and is asked again in {_REST_S} s at most"
+            )
         problem: object = None
         begun = time.monotonic()
         for pause_s in self._pauses_s:

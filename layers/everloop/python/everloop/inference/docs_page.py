@@ -51,9 +51,8 @@ _PAGE = Template("""<!doctype html>
 <p>$description <span class="faint">Version $version.</span></p>
 <nav>$links</nav>
 <p>Requests carry an API key in the header <code>x-api-key</code>; those of operators are signed instead. In the
-examples, <code>URL</code> is the
-address of this page without <code>/docs</code>, and <code>KEY</code> the key; <code>everloop status</code> prints the
-one, <code>everloop status --key</code> the other. The same for programs is
+examples, <code>URL</code> is the address of this page without <code>/docs</code>, and <code>KEY</code> the key;
+<code>everloop status</code> prints the one, <code>everloop status --key</code> the other. The same for programs is
 <a href="openapi.json">openapi.json</a> (OpenAPI $openapi).</p>
 </header>
 <main>
@@ -66,7 +65,8 @@ $routes
 </tbody></table></div>
 <h2 id="errors">Errors</h2>
 <p>An error is a problem document (RFC 9457): <code>title</code>, <code>detail</code>, which says what was expected,
-what came and what to do, and <code>errors</code>, which names the row and the column of each wrong value.</p>
+what came and what to do, and <code>errors</code>, which names the row and the column of each wrong value. The routes of
+other protocols (<code>/v2</code>, <code>/invocations</code>) say the same in theirs.</p>
 <div class="wide"><table>
 <thead><tr><th>status</th><th>when</th></tr></thead>
 <tbody>

@@ -152,9 +152,7 @@ class Predictor:
         kept = [place for place, good in enumerate(finite) if good]
         answer.fill(
             [rows[place] for place in kept],
-            part._replace(
-                scores=[part.scores[place] for place in kept], labels=[part.labels[place] for place in kept]
-            ),
+            part._replace(scores=[part.scores[place] for place in kept], labels=[part.labels[place] for place in kept]),
         )
         return [row for row, good in zip(rows, finite, strict=True) if not good]
 
@@ -189,7 +187,7 @@ class Predictor:
         return Part(version, "model", scores, labels, latency_ms), finite
 
     def _is_slow(self, definition: Definition, scorer: Scorer) -> bool:
-        """Whether the version is to blame, and not one caller's rows: it has no time for a row that it answered before."""
+        """Whether the version is to blame and not one caller's rows: a row that it answered before takes too long, too."""
         witness = self._witnesses.get(scorer)
         if witness is None:
             return True

@@ -1,9 +1,8 @@
 """Judge the experiment of a model from its log, and have promoted, stepped or ended what is decided."""
 
 import tempfile
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,11 +13,22 @@ from everloop.contracts.experiments import ExperimentReport, GuardrailReport, Lo
 from everloop.contracts.registry import Aliases
 from everloop.contracts.traffic import Traffic
 from everloop.monitoring.comparable import Floats
+from everloop.monitoring.digests import Digests
 from everloop.monitoring.experiment_verdict import decide_experiment
 from everloop.monitoring.losses import loss_of
 from everloop.monitoring.statistics import sample_ratio
 from everloop.monitoring.statistics.confidence_sequence import Difference, difference_of_means, mean_of_pairs
-from everloop.monitoring.trial import CHALLENGER, CHAMPION, ByVariant, Counts, KnownRows, Trial, read_trial
+from everloop.monitoring.trial import (
+    CHALLENGER,
+    CHAMPION,
+    OUTCOME_COLUMNS,
+    ByVariant,
+    Counts,
+    KnownRows,
+    Trial,
+    answer_columns,
+    read_trial,
+)
 from everloop.ports import EventBus
 from everloop.stores.experiments import ExperimentStore
 from everloop.stores.predictions import PredictionLog
@@ -26,8 +36,6 @@ from everloop.stores.registry import VersionReader
 
 _NEVER_SLOW = 0.1
 """Of `latency_slo_ms`: whoever takes less is not slow, however much faster the champion is."""
-_READERS = 10
-"""Threads that read at once: as many as a client of S3 keeps connections."""
 _UNITS_UNKNOWN = (
     "losses are not compared: the log leaves {!r} out (pii = 'drop'), so that rows of one entity cannot be told from"
     " those of many; declare pii = 'hash'"
@@ -47,14 +55,17 @@ class TrafficControl(Protocol):
 class TrafficJudge:
     def __init__(
         self,
+        *,
         registry: VersionReader,
         log: PredictionLog,
+        digests: Digests,
         reports: ExperimentStore,
         events: EventBus,
         control: TrafficControl,
     ) -> None:
         self._registry = registry
         self._log = log
+        self._digests = digests
         self._reports = reports
         self._events = events
         self._control = control
@@ -72,7 +83,7 @@ class TrafficJudge:
             data = report.model_dump(mode="json")
             self._events.publish("experiment.judged", subject=report.model, data=data)
             self._reports.save(report)
-        if report.decides:
+        if report.decides and report.share == aliases.traffic.share:  # a step may have been taken since the moment
             self._carry_out(report)
         return report
 
@@ -137,20 +148,20 @@ class TrafficJudge:
     def _read(self, definition: Definition, aliases: Aliases, traffic: Traffic, moment: datetime) -> Trial:
         model, salt = definition.name, traffic.salt
         earlier = {each.traffic.step_since for each in aliases.history if each.traffic and each.traffic.salt == salt}
-        with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(_READERS) as pool:
-            folder = Path(name)
-
-            def download(keys: Iterable[str], kind: str) -> list[Path]:
-                numbered = [(key, folder / f"{kind}-{number}.parquet") for number, key in enumerate(keys)]
-                list(pool.map(lambda each: self._log.download(*each), numbered))
-                return [path for _, path in numbered]
-
+        with tempfile.TemporaryDirectory() as name:
+            gather = partial(self._digests.gather, folder=Path(name))
             return read_trial(
                 definition,
                 traffic,
-                download(self._log.keys_since(model, traffic.started_at), "predictions"),
-                lambda first: download(self._log.keys("outcomes", model, first), "outcomes"),
-                folder=folder,
+                gather(
+                    f"work/{model}/{salt}/digests/answers/",
+                    self._log.keys_since(model, traffic.started_at),
+                    answer_columns(definition),
+                ),
+                lambda first: gather(
+                    f"work/{model}/{salt}/digests/outcomes/", self._log.keys("outcomes", model, first), OUTCOME_COLUMNS
+                ),
+                folder=Path(name),
                 shares_since=sorted(earlier | {traffic.started_at, traffic.step_since}),
                 until=moment,
             )

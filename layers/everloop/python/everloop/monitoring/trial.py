@@ -23,8 +23,15 @@ _STRAY = 0.01
 outcomes would have to be read."""
 
 
+OUTCOME_COLUMNS = ("prediction_id", "actual", "observed_at")
+_ANSWER = ("answered_by", "latency_ms", "score", "label")
+_BESIDE = ("shadow_version", "shadow_score", "shadow_label", "shadow_error", "shadow_latency_ms")
 _FAILED = "error"
 """What stands for who answered where a shadow could not score a row."""
+_SHADOW = (
+    f"if(shadow_error is null, 'model', '{_FAILED}') as beside_answered_by, shadow_latency_ms as beside_latency_ms,"
+    " shadow_score as beside_score, shadow_label as beside_label,"
+)
 
 
 class Counts(NamedTuple):
@@ -85,12 +92,11 @@ def read_trial(
 
     Of repeated records one stays, and outcomes count as they do in `read_window`.
     """
+    knows_units = definition.data.entity not in definition.inputs or _entity_column(definition) is not None
     if not predictions:
-        return Trial({}, {}, KnownRows(), True)
+        return Trial({}, {}, KnownRows(), knows_units)
     with open_database(folder) as connection:
-        knows_units = _read_answers(
-            connection, definition, traffic, predictions, shares_since=shares_since, until=until
-        )
+        _read_answers(connection, definition, traffic, predictions, shares_since=shares_since, until=until)
         newest = f"where step = {len(shares_since) - 1}"
         stray = f"select quantile_disc(event_time, {_STRAY})::date from answers"
         [(first,)] = connection.execute(stray).fetchall()
@@ -99,11 +105,19 @@ def read_trial(
         return Trial(_count(connection), _count(connection, newest), known, knows_units)
 
 
-_ANSWER = ("answered_by", "latency_ms", "score", "label")
-_SHADOW = (
-    f"if(shadow_error is null, 'model', '{_FAILED}') as beside_answered_by, shadow_latency_ms as beside_latency_ms,"
-    " shadow_score as beside_score, shadow_label as beside_label,"
-)
+def answer_columns(definition: Definition) -> list[str]:
+    """Of the prediction log, those that are read here."""
+    entity = _entity_column(definition)
+    read = ("prediction_id", "predicted_at", "event_time", "variant", *_ANSWER, *_BESIDE)
+    return [*read, entity] if entity else [*read]
+
+
+def _entity_column(definition: Definition) -> str | None:
+    """Where the log has it."""
+    entity = definition.data.entity
+    if entity is None or entity not in definition.inputs or definition.inputs[entity].pii == "drop":
+        return None
+    return INPUT_PREFIX + entity
 
 
 def _read_answers(
@@ -114,11 +128,10 @@ def _read_answers(
     *,
     shares_since: Sequence[datetime],
     until: datetime,
-) -> bool:
-    """Make the table `answers`, one row for each answer of a variant, and tell whether the log knows their units."""
-    entity = definition.data.entity if definition.data.entity in definition.inputs else None
-    knows_units = entity is None or definition.inputs[entity].pii != "drop"
-    named = f"cast({identifier(INPUT_PREFIX + entity)} as varchar)" if entity and knows_units else "null"
+) -> None:
+    """Make the table `answers`, one row for each answer of a variant."""
+    entity = _entity_column(definition)
+    named = f"cast({identifier(entity)} as varchar)" if entity else "null"
     connection.execute("create temp table shares (step bigint, since timestamptz)")
     connection.executemany(
         "insert into shares values (?, ?)", [[step, since + SETTLING] for step, since in enumerate(shares_since)]
@@ -138,7 +151,6 @@ def _read_answers(
     own = f"{row}, variant = 'challenger' as challenger, {', '.join(_ANSWER)} from served"
     beside = f"{row}, true, {', '.join(f'beside_{name}' for name in _ANSWER)} from served"
     connection.execute(f"create temp table answers as {own} {f'union all {beside}' if is_shadow else ''}")
-    return knows_units
 
 
 def _count(connection: duckdb.DuckDBPyConnection, where: str = "") -> ByVariant:

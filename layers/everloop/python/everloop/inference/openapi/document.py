@@ -21,7 +21,7 @@ from everloop.inference.openapi.operation import (
     success,
 )
 from everloop.inference.openapi.operators import OPERATOR_ROUTES, OperatorRoute
-from everloop.inference.openapi.protocols import PROTOCOL_SCHEMAS, of_server, protocols_of
+from everloop.inference.openapi.protocols import PROTOCOL_SCHEMAS, of_server, protocols_of, tensors_schema
 from everloop.inference.openapi.requests import (
     example_object,
     outcome_schema,
@@ -87,6 +87,7 @@ def _schemas(definition: Definition) -> dict[str, Schema]:
         f"{name}.Predictions": predictions_schema(name, schema_named(f"{name}.Prediction")),
         f"{name}.Outcome": outcome_schema(definition),
         f"{name}.Outcomes": outcomes_schema(schema_named(f"{name}.Outcome")),
+        f"{name}.Tensors": tensors_schema(definition),
     }
 
 

@@ -108,7 +108,7 @@ def protocols_of(definition: Definition, schemas: dict[str, Schema]) -> dict[str
             definition.name,
             KEY_HOLDERS,
             parameters=parameters,
-            body=_tensors_content(_infer_schema(definition), _infer_example(definition, row)),
+            body=_tensors_content(schema_named(f"{definition.name}.Tensors"), _infer_example(definition, row)),
             success=success(
                 200,
                 "Predictions, one tensor for each field.",
@@ -147,7 +147,8 @@ def _asking(
 # Open Inference Protocol
 
 
-def _infer_schema(definition: Definition) -> Schema:
+def tensors_schema(definition: Definition) -> Schema:
+    """The body of a request of the Open Inference Protocol."""
     tensor = _object(["name", "datatype", "shape"], **(_TENSOR | {"name": {"enum": list(definition.inputs)}}))
     names = {"enum": [field.name for field in fields_of(definition)]}
     output = _object(["name"], name=names, parameters={"type": "object"})

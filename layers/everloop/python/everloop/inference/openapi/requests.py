@@ -45,7 +45,8 @@ def row_schema(definition: Definition) -> Schema:
     ignored = {name: {"description": "Ignored."} for name in definition.columns if name not in properties}
     return {
         "type": "object",
-        "description": "A column that is left out is null.",
+        "description": "A column that is left out is null"
+        + (f", and so is what reads {', '.join(definition.data.csv.missing)}." if missing else "."),
         "properties": properties | ignored,
         "required": [name for name, column in definition.inputs.items() if not column.nullable],
         "additionalProperties": False,

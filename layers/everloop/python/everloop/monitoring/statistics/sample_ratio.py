@@ -8,7 +8,7 @@ import math
 ALPHA = 0.001
 """The chance of ever raising a false alarm: it ends an experiment, so it is to be rare."""
 _CONCENTRATION = 1_000
-"""Of the shares that a mismatch is expected to have about the one that was meant: they stray as those of 1,000 units."""
+"""Of the shares that a mismatch is expected to have about the one that was meant: they stray as those of a thousand."""
 
 
 def p_value(champion: int, challenger: int, share: float) -> float:
