@@ -23,16 +23,17 @@ SQS_BATCH = 10
 """Messages that one call receives or deletes."""
 LOG_BATCH = 20
 """Messages that one call of log_predictions writes, as infra/stacks/monitoring.py has it, under steady traffic."""
-PUTS_PER_BATCH = 2
-"""A file of the log, and the empty object that tells which ids are in it."""
+PUTS_PER_BATCH = 3
+"""A file of the log, the object that tells which ids are in it, and a listing of such objects, which costs the same."""
 PLATFORM_LOG_BYTES = 700
 """START, END and REPORT of Lambda, and one line of the API's access log."""
 TRACED_SHARE = 0.05
 """X-Ray samples one request a second and 5 % of the others."""
 QUEUE_MS = 10
 """ASSUMED: what SQS takes for a message within a region. A function is paid for while it waits."""
-WRITE_MS = 500
+WRITE_MS = 300
 """ASSUMED: what log_predictions takes for a batch."""
+WRITE_GIB = 1769 / 1024
 
 
 class Line(NamedTuple):
@@ -45,7 +46,7 @@ def cost_of_a_million(*, handler_ms: float, memory_gib: float, message_bytes: in
     """Of requests that take `handler_ms` of computing, log `log_bytes` and queue one message each."""
     billed_s = math.ceil(handler_ms + QUEUE_MS) / 1_000
     chunks = math.ceil(message_bytes / SQS_CHUNK_BYTES)
-    write = LAMBDA_REQUEST + WRITE_MS / 1_000 * LAMBDA_GB_SECOND  # of a function with 1 GiB
+    write = LAMBDA_REQUEST + WRITE_MS / 1_000 * WRITE_GIB * LAMBDA_GB_SECOND
     each = {
         "API Gateway": API_REQUEST,
         "Lambda requests": LAMBDA_REQUEST,

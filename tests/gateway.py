@@ -3,8 +3,12 @@
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from threading import Thread
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 KEY = "the-key"
 BINARY = "application/octet-stream"
@@ -55,6 +59,28 @@ class Gateway:
                 }
                 return handler(event, None)
         return _forbidden("No such route, or the request is not signed")
+
+
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    """The application on this machine, without its scheme: `127.0.0.1:43210`."""
+    with make_server("127.0.0.1", 0, application, server_class=_Server, handler_class=_Quiet) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True  # they wait on connections that clients keep
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not into the test's output."""
 
 
 def _headers(environ: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from everloop.columns import Columns
 from everloop.contracts.definition import Definition
 from everloop.inference.rules import NO_RULE, Rules
 from everloop.monitoring.explanation import Explainer
+from everloop.monitoring.rescoring import check_impersonal
 from everloop.settings import ExplainPredictionSettings
 from everloop.stores.batches import BatchStore
 from everloop.stores.datasets import DatasetStore
@@ -32,7 +33,11 @@ def explainer() -> Explainer:
 
 def first_rule(definition: Definition, columns: Columns) -> int:
     graph = load_rules(definition.name)
-    return int(Rules(graph, definition).first_matching(columns)[0]) if graph else NO_RULE
+    if graph is None:
+        return NO_RULE
+    rules = Rules(graph, definition)
+    check_impersonal(definition, rules.inputs, "the rules take")
+    return int(rules.first_matching(columns)[0])
 
 
 @api_handler

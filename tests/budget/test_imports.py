@@ -37,7 +37,7 @@ BUDGETS = {
     "ingest_upload": LEARNING,
     "validate_batch": LEARNING,
     "materialize_history": LEARNING,
-    "log_predictions": LEARNING,
+    "log_predictions": LEARNING - {"onnxruntime"},
     "check_model": LEARNING,
     "begin_run": ANY_RUNTIME,
     "prepare_dataset": LEARNING,

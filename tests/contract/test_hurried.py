@@ -227,7 +227,7 @@ def test_a_message_that_was_begun_and_is_not_stored_is_an_error_when_it_is_waite
     with pytest.raises(StorageError, match="not queued: sqs did not answer in 3 attempts: status 503"):
         stored()
     script((400, b'{"__type": "InvalidMessageContents"}'))
-    with pytest.raises(StorageError, match="not queued: .*InvalidMessageContents"):
+    with pytest.raises(StorageError, match=r"not queued: .*InvalidMessageContents"):
         queue.begin("body")()
 
 
@@ -285,7 +285,7 @@ def test_who_is_busy_is_not_left_alone(script: Callable[..., None]) -> None:
     assert objects.get("key").body == b"body"
 
 
-def test_a_queue_that_was_away_is_used_again(monkeypatch: pytest.MonkeyPatch, script: Callable[..., None]) -> None:
+def test_a_queue_that_was_away_is_used_again(script: Callable[..., None]) -> None:
     clock = FixedClock(NOW)
     queue = HurriedQueue("url", clock)
     client = queue._client

@@ -112,6 +112,20 @@ def test_what_is_imported_is_read_by_one_function_for_each_kind_of_file(assembly
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_the_prediction_log_is_written_by_one_function(assembly: Assembly, module: str) -> None:
+    for key in ("predictions/any/dt=2026-03-14/1f.parquet", "lookup/2026-03-14T09/any/a_b_2026-03-14_1f"):
+        assert assembly.may_write(module, "Lake", key) is (module == "log_predictions")
+    apart = "unknown-outcomes/any/2026-03-14T09-00-00Z.parquet"
+    assert assembly.may_write(module, "Lake", apart) is (module == "check_model")
+
+
+def test_who_writes_the_log_reads_versions_and_nothing_else_of_the_models(assembly: Assembly) -> None:
+    assert assembly.may_read("log_predictions", "Models", "any/versions/1/model.onnx")
+    for key in ("any/aliases.json", "any/training.json", "any/reports/run-1.json"):
+        assert not assembly.may_read("log_predictions", "Models", key)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_histories_are_written_by_one_function_and_read_by_another(assembly: Assembly, module: str) -> None:
     expected = {
         "materialize_history": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},

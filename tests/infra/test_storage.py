@@ -35,8 +35,10 @@ def test_data_is_versioned_and_outlives_its_stack(assembly: Assembly) -> None:
 LOG = {
     "predictions/parcel-delay/": 31,
     "outcomes/parcel-delay/": 31,
+    "unknown-outcomes/parcel-delay/": 31,
     "predictions/shop-demand/": 365,
     "outcomes/shop-demand/": 365,
+    "unknown-outcomes/shop-demand/": 365,
     "lookup/": 365,
 }
 """What the definitions in tests/infra/models say, in whole days, and the default."""

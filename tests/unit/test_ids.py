@@ -6,11 +6,12 @@ from itertools import pairwise
 from operator import and_, or_
 from uuid import RFC_4122, UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop import __version__
-from everloop.ids import code_version, new_id, new_ids
+from everloop.ids import code_version, moment_of, new_id, new_ids
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, 589_000, UTC)
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC))
@@ -30,6 +31,29 @@ def test_every_id_has_the_layout_of_version_7(moment: datetime, randomness: int)
     assert identifier.version == 7
     assert identifier.variant == RFC_4122
     assert identifier.int >> 80 == int(moment.timestamp() * 1000)
+
+
+@given(moment=MOMENTS, randomness=RANDOMNESS)
+def test_an_id_tells_when_it_was_made(moment: datetime, randomness: int) -> None:
+    assert moment - timedelta(milliseconds=1) < moment_of(new_id(moment, randomness)) <= moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "p1",
+        "017F22E2-79B0-7CC3-98C4-DC0C0C07398F",
+        "017f22e2-79b0-4cc3-98c4-dc0c0c07398f",
+        "017f22e2-79b0-7cc3-18c4-dc0c0c07398f",
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n",
+        "ffffffff-ffff-7fff-bfff-ffffffffffff",
+        "٠17f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+    ],
+)
+def test_what_is_no_id_of_ours_tells_no_moment(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected (a UUID of version 7|an id of a year before 10000)"):
+        moment_of(text)
 
 
 @given(moment=MOMENTS, first=RANDOMNESS, second=RANDOMNESS)

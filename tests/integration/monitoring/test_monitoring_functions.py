@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ from functions.monitoring import check_model, log_predictions
 from tests import logged
 from tests.logged import Logged, id_of
 from tests.plant import LAKE, MODEL, Plant
-from tests.samples import MODELS, NOW, event, version_files
+from tests.samples import MODELS, NOW, constant_model, event, version_files
 
 CHECK = event("monitoring/check_model.json")
 CHECKED_AT = datetime.fromisoformat(CHECK["scheduled_time"])
@@ -105,6 +106,19 @@ def test_a_message_delivered_twice_leaves_one_file(plant: Plant) -> None:
     assert len(list(plant.lake.list_keys("outcomes/"))) == 1
 
 
+def test_the_challenger_of_the_sample_scores_beside_from_the_registry(serving: Plant, tmp_path: Path) -> None:
+    serving.registry.register(MODEL, "run-2", version_files("run-2", constant_model(0.75)), now=NOW)
+    log_predictions.lambda_handler(event("monitoring/log_predictions.json"), None)
+    [key] = serving.lake.list_keys("predictions/")
+    serving.lake.download(key, tmp_path / "rows.parquet")
+    with duckdb.connect() as connection:
+        read = connection.execute(
+            "SELECT shadow_version, shadow_score, shadow_label, shadow_error, score, feature_hour, input_kind"
+            f" FROM '{tmp_path / 'rows.parquet'}' ORDER BY prediction_id"
+        ).fetchall()
+    assert read == [(2, 0.75, "True", None, 0.7, 8.0, "Zahnrad-Ölpumpe"), (2, 0.75, "True", None, 0.2, 8.0, "axial")]
+
+
 @pytest.mark.parametrize("bad", ["", "{}", "not json", '{"kind": "outcomes", "model": "unknown", "records": []}'])
 def test_a_bad_message_fails_alone(plant: Plant, bad: str) -> None:
     good, _ = predictions(usual(3))
@@ -153,6 +167,24 @@ def test_inputs_that_moved_ask_for_one_training(serving: Plant) -> None:
     request = TrainingRequest.model_validate(asked)
     assert request.run_id == found["retraining"]
     assert request.as_of == CHECKED_AT
+
+
+def test_outcomes_of_predictions_that_nobody_made_are_counted_and_kept_apart(
+    serving: Plant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body, records = predictions(usual())
+    strangers = [replace(record, prediction_id=f"stranger-{number}") for number, record in enumerate(records[:7])]
+    log(body, outcomes(records, [1.0] * 400), outcomes(strangers, [1.0] * 7))
+    capsys.readouterr()
+    found = check()
+    assert (found["outcomes"], found["unknown_outcomes"], found["verdict"]) == (400, 7, "healthy")
+    assert '"UnknownOutcomes": 7' in capsys.readouterr().out
+    [key] = serving.lake.list_keys("unknown-outcomes/")
+    assert key == f"unknown-outcomes/{MODEL}/{found['check_id']}.parquet"
+    serving.lake.download(key, tmp_path / "unknown.parquet")
+    with duckdb.connect() as connection:
+        read = connection.execute(f"SELECT prediction_id, actual FROM '{tmp_path / 'unknown.parquet'}'").fetchall()
+    assert sorted(read) == [(f"stranger-{number}", "1.0") for number in range(7)]
 
 
 def test_a_schedule_that_fires_twice_makes_one_check_and_asks_once(serving: Plant) -> None:

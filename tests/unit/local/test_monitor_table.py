@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.commands.models import _drifted, _history_skew
+from local.commands.models import _drifted, _history_skew, _outcomes
 
 
 def columns(count: int, *, drifted: bool = True) -> list[dict[str, Any]]:
@@ -39,3 +39,8 @@ def test_the_columns_that_moved_most_are_named_and_the_others_counted(found: lis
 )
 def test_histories_that_differ_are_named_the_worst_first(skew: Any, problem: str | None, told: str | None) -> None:
     assert _history_skew({"history_skew": skew, "history_problem": problem}) == told
+
+
+@pytest.mark.parametrize(("unknown", "told"), [(0, "1,234"), (56_789, "1,234 and 56,789 UNKNOWN")])
+def test_outcomes_that_nobody_predicted_stand_beside_the_others(unknown: int, told: str) -> None:
+    assert _outcomes({"outcomes": 1_234, "unknown_outcomes": unknown}) == told

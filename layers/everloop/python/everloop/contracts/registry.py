@@ -1,7 +1,6 @@
 """What lies in the models bucket: the manifest of a version, the aliases of a model, the report of a run."""
 
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Literal
 
 from everloop.contracts.base import Contract
@@ -56,7 +55,7 @@ class Aliases(Contract):
     traffic: Traffic | None = None
     history: tuple[AliasChange, ...] = ()
 
-    @cached_property
+    @property
     def predecessor(self) -> int | None:
         """The champion that the present one replaced, where a rollback leads; None if it was the first."""
         line: list[int] = []

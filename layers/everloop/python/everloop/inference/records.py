@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
+from pydantic_core import to_json
 
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # at run time it would bring onnxruntime, which recording an 
 
 MAXIMUM_MESSAGE_BYTES = 1_000_000
 """SQS takes 1 MiB; the rest is room for the envelope."""
-_BYTES_OF_CHARACTER = 4
-"""At most, in UTF-8."""
+_PLAIN: dict[ColumnType, type] = {ColumnType.BOOLEAN: bool, ColumnType.INTEGER: int}
+"""What is written of a column's floats, if not these themselves."""
 MAXIMUM_OUTCOMES = 1_000
 
 
@@ -60,17 +60,13 @@ def _label(label: Any) -> str:
 
 def message_bodies(message: Mapping[str, Any]) -> Iterator[str]:
     """JSON of at most `MAXIMUM_MESSAGE_BYTES` each that carry the rows; halved until each fits."""
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    body = to_json(message)
     count = len(message["prediction_id"] if message["kind"] == "predictions" else message["records"])
-    if count == 1 or len(body) <= MAXIMUM_MESSAGE_BYTES // _BYTES_OF_CHARACTER or _fits(body):
-        yield body
+    if count == 1 or len(body) <= MAXIMUM_MESSAGE_BYTES:
+        yield body.decode()
         return
     for half in (slice(count // 2), slice(count // 2, count)):
         yield from message_bodies({name: _cut(value, half) for name, value in message.items()})
-
-
-def _fits(body: str) -> bool:
-    return len(body.encode()) <= MAXIMUM_MESSAGE_BYTES
 
 
 def _cut(value: Any, rows: slice) -> Any:
@@ -168,12 +164,10 @@ def _hashed(model: str, column: str, value: Any) -> str | None:
 
 def _plain(values: npt.NDArray[Any], kind: ColumnType) -> list[Any]:
     """JSON values of a column with null where the array holds NaN or ''."""
+    cells: list[Any] = values.tolist()
     if kind.is_textual:
-        return [value or None for value in values.tolist()]
-    known = values == values  # noqa: PLR0124  # NaN is not itself
-    as_declared = {ColumnType.BOOLEAN: np.bool_, ColumnType.INTEGER: np.int64}.get(kind)
-    if known.all():
-        whole: list[Any] = (values if as_declared is None else values.astype(as_declared)).tolist()
-        return whole
-    plain = {ColumnType.BOOLEAN: bool, ColumnType.INTEGER: int}.get(kind, float)
-    return [plain(value) if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
+        return [cell or None for cell in cells]
+    plain = _PLAIN.get(kind, float)
+    if math.isnan(sum(cells)):  # at least one of them is
+        return [None if math.isnan(cell) else plain(cell) for cell in cells]
+    return cells if plain is float else list(map(plain, cells))

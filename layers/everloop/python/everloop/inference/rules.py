@@ -19,7 +19,7 @@ class Rules:
             self._session = open_session(graph)
         except ModelLoadError as error:
             raise ModelLoadError(f"the rules of {definition.name!r}: {error}") from error
-        self._inputs = tuple(value.name for value in self._session.get_inputs())
+        self.inputs = tuple(value.name for value in self._session.get_inputs())
         shapes = [value.shape for value in self._session.get_outputs()]
         expected = ["N", len(definition.serving.rules)]
         if shapes != [expected]:
@@ -29,11 +29,11 @@ class Rules:
 
     def first_matching(self, columns: Columns) -> npt.NDArray[np.int64]:
         """[n]: of each row the place of its rule in `serving.rules`, or NO_RULE. Raises ModelUnavailableError."""
-        missing = [name for name in self._inputs if name not in columns]
+        missing = [name for name in self.inputs if name not in columns]
         if missing:
             raise WrongSchemaError(f"the rules take columns the definition no longer has: {', '.join(missing)}")
         try:
-            (met,) = self._session.run(None, {name: columns[name] for name in self._inputs})
+            (met,) = self._session.run(None, {name: columns[name] for name in self.inputs})
         except Exception as error:  # onnxruntime raises many unrelated types for one cause
             raise ModelUnavailableError(f"the rules failed: {error}") from error
         first: npt.NDArray[np.int64] = np.where(met.any(axis=1), met.argmax(axis=1), NO_RULE)

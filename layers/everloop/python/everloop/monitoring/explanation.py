@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from everloop.columns import Columns
 from everloop.contracts.definition import Definition
 from everloop.contracts.sections import Constant
-from everloop.errors import EverloopError, ModelUnavailableError, NotFoundError
+from everloop.errors import ModelUnavailableError, NotFoundError
 from everloop.ids import moment_of
 from everloop.monitoring.rescoring import logged_columns, rescore
 from everloop.scorer import Scorer
@@ -24,11 +24,18 @@ from everloop.stores.registry import LINEAGE, ModelRegistry
 
 RULE = "rule:"
 _SHADOW = "shadow_"
-_OUTCOME_FILES = 1_000
+_OUTCOME_FILES = 3_000
 """That are looked through, oldest first, from the day of the row on: outcomes have nothing that finds an id in them."""
 _READERS = 10
 """Threads that read at once: as many as a client of S3 keeps connections."""
 _OF_LINEAGE = ("run_id", "algorithm", "code_version", "dataset_version", "reason", "requested_by", "imported")
+_GONE = (ModelUnavailableError, NotFoundError, ValueError)
+"""What a link of the chain may fail with that is no longer there, or cannot be read; S3 that fails is none of these."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WHY_OTHERWISE = (
+    "the definition may have changed since, so that the model takes other columns or other history, and another"
+    " processor may round otherwise"
+)
 
 FirstRule = Callable[[Definition, Columns], int]
 """The place of the rule that the first row meets, or -1."""
@@ -73,8 +80,8 @@ class Explainer:
         told = {
             "prediction_id": prediction_id,
             "model": model,
-            "predicted_at": row["predicted_at"].isoformat(),
-            "event_time": row["event_time"].isoformat(),
+            "predicted_at": _moment(row["predicted_at"]),
+            "event_time": _moment(row["event_time"]),
             "answer": {name: row.get(name) for name in answer},
             "request": {name: value for name, value in inputs.items() if name in definition.inputs},
             "personal": {name: column.pii for name, column in definition.inputs.items() if column.pii},
@@ -91,22 +98,27 @@ class Explainer:
     def _row(self, key: str, prediction_id: str, folder: Path) -> dict[str, Any]:
         path = folder / "predictions.parquet"
         self._log.download(key, path)
-        return _rows("SELECT * FROM read_parquet($files) WHERE prediction_id = $id LIMIT 1", [path], prediction_id)[0]
+        # DuckDB gives moments with a zone only to those who have pytz.
+        query = (
+            "SELECT * REPLACE (epoch_us(predicted_at) AS predicted_at, epoch_us(event_time) AS event_time)"
+            " FROM read_parquet($files) WHERE prediction_id = $id LIMIT 1"
+        )
+        return _rows(query, [path], prediction_id)[0]
 
     def _outcomes(self, definition: Definition, row: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], bool]:
         """Oldest first, and whether all files were looked through."""
-        first = min(row["event_time"], row["predicted_at"]) - timedelta(days=1)
+        first = _EPOCH + timedelta(microseconds=min(row["event_time"], row["predicted_at"]))
         keys = list(islice(self._log.keys("outcomes", definition.name, first.date()), _OUTCOME_FILES + 1))
         complete = len(keys) <= _OUTCOME_FILES
         paths = [folder / f"outcomes-{number}.parquet" for number in range(min(len(keys), _OUTCOME_FILES))]
         with ThreadPoolExecutor(_READERS) as pool:
             list(pool.map(self._log.download, keys, paths))
         query = (
-            "SELECT DISTINCT actual, observed_at FROM read_parquet($files, union_by_name = true)"
+            "SELECT DISTINCT actual, epoch_us(observed_at) AS observed_at FROM read_parquet($files)"
             " WHERE prediction_id = $id ORDER BY observed_at, actual"
         )
         found = _rows(query, paths, row["prediction_id"]) if paths else []
-        return [{"actual": each["actual"], "observed_at": each["observed_at"].isoformat()} for each in found], complete
+        return [{**each, "observed_at": _moment(each["observed_at"])} for each in found], complete
 
     def _version(self, model: str, version: int | None, missing: list[str]) -> dict[str, Any] | None:
         if version is None:
@@ -114,7 +126,7 @@ class Explainer:
         try:
             manifest = self._registry.manifest(model, version)
             lineage = json.loads(self._registry.read(model, version, LINEAGE))
-        except (EverloopError, ValueError) as error:
+        except _GONE as error:
             missing.append(f"version {version}: {error}")
             return {"version": version}
         return {
@@ -131,27 +143,33 @@ class Explainer:
         name = version["dataset_version"]
         try:
             manifest = self._datasets.manifest(model, name)
-        except EverloopError as error:
+        except _GONE as error:
             missing.append(f"dataset {name}: {error}")
             return {"version": name}
-        batches: list[dict[str, Any]] = []
-        for batch in manifest.batches:
-            told: dict[str, Any] = {"batch_id": batch.batch_id, "rows": batch.rows}
-            try:
-                report = self._batches.report(model, batch.batch_id)
-                told |= {"file": report.source.key, "received_at": report.received_at.isoformat()}
-            except EverloopError as error:
-                missing.append(f"batch {batch.batch_id}: {error}")
-            batches.append(told)
+        with ThreadPoolExecutor(_READERS) as pool:
+            sources = list(pool.map(lambda batch: self._source(model, batch.batch_id), manifest.batches))
+        missing += [source for source in sources if isinstance(source, str)]
+        batches = [
+            {"batch_id": batch.batch_id, "rows": batch.rows, **({} if isinstance(source, str) else source)}
+            for batch, source in zip(manifest.batches, sources, strict=True)
+        ]
         as_of = manifest.as_of.isoformat() if manifest.as_of else None
         return {"version": name, "as_of": as_of, "batches": batches}
+
+    def _source(self, model: str, batch_id: str) -> dict[str, str] | str:
+        """Of a batch, or why it is not known."""
+        try:
+            report = self._batches.report(model, batch_id)
+        except _GONE as error:
+            return f"batch {batch_id}: {error}"
+        return {"file": report.source.key, "received_at": report.received_at.isoformat()}
 
     def _again(self, definition: Definition, row: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
         """`reproduced` is None where there is nothing to be made again, or not what it takes."""
         try:
             columns = logged_columns(definition, {name: [value] for name, value in inputs.items()})
             if row["answered_by"].startswith(RULE):
-                return self._rule_again(definition, row["answered_by"], columns)
+                return self._rule_again(definition, row, columns)
             if row["version"] is None:
                 return {"reproduced": None, "detail": "the declared constant answered: there is nothing to compute"}
             scorer = Scorer(self._registry.read(definition.name, row["version"], "model.onnx"))
@@ -165,15 +183,25 @@ class Explainer:
         if not same:
             bits = [None if each is None else float(each).hex() for each in (row["score"], score)]
             told["detail"] = (
-                f"the log has score {bits[0]} and label {row['label']!r}, now it is {bits[1]} and {label!r}"
+                f"the log has score {bits[0]} and label {row['label']!r}, now it is {bits[1]} and {label!r}:"
+                f" {_WHY_OTHERWISE}"
             )
         return told
 
-    def _rule_again(self, definition: Definition, answered_by: str, columns: Columns) -> dict[str, Any]:
+    def _rule_again(self, definition: Definition, row: dict[str, Any], columns: Columns) -> dict[str, Any]:
         place = self._first_rule(definition, columns)
-        found = RULE + definition.serving.rules[place].name if place >= 0 else None
-        detail = "" if found == answered_by else f"now {found or 'no rule'} answers: the rules have changed since"
-        return {"reproduced": found == answered_by, "detail": detail}
+        if place < 0:
+            return {"reproduced": False, "detail": "now no rule answers: the rules have changed since"}
+        rule = definition.serving.rules[place]
+        told = dict(zip(("score", "label"), _as_logged(rule.answer), strict=True))
+        now = {"answered_by": RULE + rule.name, **told}
+        if all(row[name] == value for name, value in now.items()):
+            return {"reproduced": True, **told}
+        return {
+            "reproduced": False,
+            **told,
+            "detail": f"now {now['answered_by']} answers {rule.answer!r}: the rules have changed since",
+        }
 
 
 def _rule(definition: Definition, answered_by: str) -> dict[str, Any] | None:
@@ -184,6 +212,17 @@ def _rule(definition: Definition, answered_by: str) -> dict[str, Any] | None:
         rule.model_dump() for rule in definition.serving.rules if rule.name == name
     ]
     return dict(declared[0]) if declared else {"name": name, "when": None, "answer": None}
+
+
+def _as_logged(constant: Constant) -> tuple[float | None, str | None]:
+    """Score and label."""
+    if isinstance(constant, tuple):
+        return None, json.dumps(constant, ensure_ascii=False)
+    return (None, constant) if isinstance(constant, str) else (float(constant), None)
+
+
+def _moment(microseconds: int) -> str:
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
 
 
 def _shadow(row: dict[str, Any]) -> dict[str, Any] | None:

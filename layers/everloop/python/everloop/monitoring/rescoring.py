@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,9 +43,7 @@ def rescore(
     definition: Definition, scorer: Scorer, columns: Columns, options: ort.RunOptions | None = None
 ) -> Rescored:
     """Raises WrongSchemaError when the version takes what the log does not have, ModelUnavailableError."""
-    personal = [name for name, column in definition.served_columns.items() if column.pii and name in scorer.inputs]
-    if personal:
-        raise WrongSchemaError(f"the version takes personal data, which the log does not have: {', '.join(personal)}")
+    check_impersonal(definition, scorer.inputs, "the version takes")
     digests = definition.history_digests if scorer.history else {}
     others = [name for name, digest in scorer.history.items() if digests.get(name) != digest]
     rows = len(next(iter(columns.values())))
@@ -59,6 +57,14 @@ def rescore(
         [score if known else None for score, known in zip(scores, finite, strict=True)],
         [str(label) if known and label is not None else None for label, known in zip(classes, finite, strict=True)],
     )
+
+
+def check_impersonal(definition: Definition, inputs: Iterable[str], who_takes: str) -> None:
+    """Raises WrongSchemaError when personal data is among the inputs."""
+    declared = definition.served_columns
+    personal = [name for name in inputs if name in declared and declared[name].pii]
+    if personal:
+        raise WrongSchemaError(f"{who_takes} personal data, which the log does not have: {', '.join(personal)}")
 
 
 def _array(values: Sequence[Any], *, is_textual: bool) -> Any:

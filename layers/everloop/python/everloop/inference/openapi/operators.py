@@ -40,6 +40,9 @@ OPERATOR_ROUTES = (
         "The dataset versions, or what a training would learn from at a moment.",
         {"as_of": "Only rows before it.", "known_at": "Only batches received until then."},
     ),
+    OperatorRoute(
+        "GET /predictions/{prediction_id}", "Why a prediction is what it is: from its row back to the files."
+    ),
     OperatorRoute("GET /models/{model}/datasets/{version}", "A dataset version: batches, columns, counts."),
     OperatorRoute("GET /models/{model}/datasets/{version}/diff/{other}", "How two dataset versions differ."),
     OperatorRoute(
