@@ -79,6 +79,10 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
+    def get_environ(self) -> dict[str, Any]:
+        """Without the text/plain that wsgiref takes for what no client sent."""
+        return super().get_environ() | {"CONTENT_TYPE": self.headers.get("Content-Type", "")}
+
     def log_message(self, format: str, *args: Any) -> None:
         """Not into the test's output."""
 

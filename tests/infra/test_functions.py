@@ -23,7 +23,7 @@ STAGES = {
     },
     "registry": {"register_version", "set_alias", "read_models", "operate_models"},
     "inference": {"predict", "record_outcome", "describe_api"},
-    "monitoring": {"log_predictions", "check_model", "judge_traffic"},
+    "monitoring": {"log_predictions", "check_model", "judge_traffic", "explain_prediction", "replay_version"},
 }
 MODULES = sorted(set().union(*STAGES.values()))
 

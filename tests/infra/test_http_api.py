@@ -46,6 +46,7 @@ OPERATORS = {
     ("GET", "/models/{model}/history"),
     ("GET", "/models/{model}/monitoring"),
     ("GET", "/models/{model}/traffic"),
+    ("GET", "/predictions/{prediction_id}"),
     ("GET", "/models/{model}/runs"),
     ("GET", "/models/{model}/runs/{run_id}"),
     ("POST", "/models/{model}/trainings"),

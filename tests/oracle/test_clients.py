@@ -107,7 +107,9 @@ def test_mlflows_client_says_what_is_wrong(version: Version, url: str) -> None:
 
 
 def tensors(version: Version, rows: list[dict[str, Any]], *, binary: bool) -> list[Any]:
-    types = {"starts": np.int64, "pressure": np.float64, "outdoors": np.bool_}
+    from tritonclient.utils import np_to_triton_dtype
+
+    types = {"starts": np.int64, "pressure": np.float64, "outdoors": np.bool_, "failed": np.bool_}
     inputs = []
     for name in asked_rows(version, rows)[0]:
         cells = [row[name] for row in asked_rows(version, rows)]
@@ -115,8 +117,7 @@ def tensors(version: Version, rows: list[dict[str, Any]], *, binary: bool) -> li
         if None in cells and kind is not np.object_:
             kind = np.float64
         values = np.array([("" if cell is None else cell) if kind is np.object_ else cell for cell in cells], kind)
-        datatype = triton.InferInput.__init__.__globals__["np_to_triton_dtype"](values.dtype)
-        inputs.append(triton.InferInput(name, [len(cells)], datatype))
+        inputs.append(triton.InferInput(name, [len(cells)], np_to_triton_dtype(values.dtype)))
         inputs[-1].set_data_from_numpy(values, binary_data=binary)
     return inputs
 

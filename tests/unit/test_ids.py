@@ -35,7 +35,8 @@ def test_every_id_has_the_layout_of_version_7(moment: datetime, randomness: int)
 
 @given(moment=MOMENTS, randomness=RANDOMNESS)
 def test_an_id_tells_when_it_was_made(moment: datetime, randomness: int) -> None:
-    assert moment - timedelta(milliseconds=1) < moment_of(new_id(moment, randomness)) <= moment
+    told = moment_of(new_id(moment, randomness))
+    assert told == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(moment.timestamp() * 1000))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from everloop.stores.work import WorkStore
 from functions.inference import predict
 from functions.materialization import materialize_history
+from functions.monitoring import explain_prediction, log_predictions
 from functions.registry import register_version, set_alias
 from functions.training import evaluate_candidate, fit_candidate, prepare_dataset, run_trial
 from tests.http_aws import aws_over_http
@@ -112,6 +113,20 @@ def ask(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> list[dict[str
     return answered
 
 
+def log(plant: Plant) -> None:
+    (record, *_) = event("monitoring/log_predictions.json")["Records"]
+    queued = {"Records": [{**record, "body": body} for body in plant.messages()]}
+    assert log_predictions.lambda_handler(queued, None) == {"batchItemFailures": []}
+
+
+def explained(prediction_id: str) -> dict[str, Any]:
+    request = event("monitoring/explain_prediction.json") | {"pathParameters": {"prediction_id": prediction_id}}
+    response = explain_prediction.lambda_handler(request, None)
+    assert response["statusCode"] == 200, response["body"]
+    told: dict[str, Any] = json.loads(response["body"])
+    return told
+
+
 def test_it_beats_the_naive_forecasts_and_tells_them_by_name(world: Plant) -> None:
     metrics, files = train(world)
     assert metrics["metric"] == "mae"
@@ -151,3 +166,12 @@ def test_hours_to_come_are_answered_near_the_truth_and_what_is_missing_is_told(
     assert stranger["missing_lags"] == [
         *("lag_1d", "lag_2d", "lag_3d", "lag_7d", "lag_14d", "lag_21d", "mean_1d", "mean_7d")
     ]
+    log(world)
+    for answer in (answers[0], answers[-1], beyond, stranger):
+        told = explained(answer["prediction_id"])
+        assert told["answer"]["score"] == answer["value"]
+        assert sorted(name for name, value in told["history"].items() if value is None) == sorted(
+            answer["missing_lags"]
+        )
+        assert told["reexecution"]["reproduced"] is True
+        assert [each["file"] for each in told["dataset"]["batches"]] == [f"uploads/{MODEL}/rows.parquet"]

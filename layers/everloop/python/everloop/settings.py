@@ -150,6 +150,11 @@ class ExplainPredictionSettings(Settings):
     models_bucket: str
 
 
+class ReplayVersionSettings(Settings):
+    lake_bucket: str
+    models_bucket: str
+
+
 class ReadModelsSettings(Settings):
     lake_bucket: str
     models_bucket: str

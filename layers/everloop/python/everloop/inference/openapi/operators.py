@@ -52,6 +52,10 @@ OPERATOR_ROUTES = (
     ),
     OperatorRoute("GET /models/{model}/traffic", "The experiment that runs, and how it would be judged now."),
     OperatorRoute("GET /models/{model}/monitoring", "The monitoring checks, oldest first."),
+    OperatorRoute(
+        "GET /predictions/{prediction_id}",
+        "Where a logged prediction came from: inputs, version, dataset, files; and the same answer made again.",
+    ),
     OperatorRoute("GET /models/{model}/runs", "The training runs that have ended, newest last."),
     OperatorRoute("GET /models/{model}/runs/{run_id}", "How a training run ended."),
     OperatorRoute(
