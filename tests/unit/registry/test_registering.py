@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from everloop.errors import IntegrityError, NotFoundError
+from everloop.errors import IntegrityError, ModelMissingError, NotFoundError
 from everloop.stores.registry import ModelRegistry
 from tests.conftest import fine_switching
 from tests.fakes import InMemoryObjectStore
@@ -105,7 +105,7 @@ def test_a_damaged_file_is_never_handed_out(world: World, damage: bytes) -> None
 def test_a_lost_file_is_told_from_one_that_never_was(world: World) -> None:
     register(world.registry, MODEL, "run-1")
     del world.store.objects[f"{MODEL}/versions/1/model.onnx"]
-    with pytest.raises(IntegrityError, match=r"model\.onnx is gone"):
+    with pytest.raises(ModelMissingError, match=r"model\.onnx is gone"):
         world.registry.read(MODEL, 1, "model.onnx")
     with pytest.raises(NotFoundError, match=r"has no file 'weights\.bin'"):
         world.registry.read(MODEL, 1, "weights.bin")

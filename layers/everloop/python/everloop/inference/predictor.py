@@ -143,9 +143,10 @@ class Predictor:
                 breaker.failed(version, str(error))
             answer.failures.append(error)
             return rows
+        if any(finite):
+            breaker.succeeded(version)
         part = part._replace(answered_by=answered_by)
         if all(finite):
-            breaker.succeeded(version)
             answer.fill(rows, part)
             return ()
         answer.failures.append(_not_finite(version, finite))
