@@ -12,6 +12,7 @@ from local.commands.datasets import datasets
 from local.commands.demo import demo
 from local.commands.docs import docs
 from local.commands.new import new
+from local.commands.replay import replay
 from local.commands.runs import runs
 from local.commands.why import why
 from local.console import stderr
@@ -41,6 +42,7 @@ for command in (
     models.monitor,
     traffic.predict,
     why,
+    replay,
 ):
     app.command()(command)
 app.command("import")(imports.import_model)

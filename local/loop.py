@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 POLL_S = 0.1
 HASHED_BYTES = 1 << 20
+REPLAY_TIMEOUT_S = 900
+"""As long as the function may run."""
 READERS = 10
 """Threads that read at once: as many as a client of S3 keeps connections."""
 
@@ -264,6 +266,24 @@ class Loop:
         if answer.get("FunctionError"):
             raise ApiError(f"the check of {model} failed: {result.get('errorMessage', result)}")
         return result
+
+    def explain(self, prediction_id: str) -> dict[str, Any]:
+        """Where a logged prediction came from."""
+        told: dict[str, Any] = self.call("GET", f"/predictions/{quote(prediction_id, safe='')}")
+        return told
+
+    def replay_version(self, model: str, version: int, **asked: str) -> dict[str, Any]:
+        """What the version would have answered to logged traffic; `asked` is the rest of the request."""
+        self._must_be_deployed(model)
+        patient = {"read_timeout": REPLAY_TIMEOUT_S, "retries": {"total_max_attempts": 1}}
+        answer = self.target.client("lambda", **patient).invoke(
+            FunctionName=self.target.output("ReplayFunctionName"),
+            Payload=json.dumps({"model": model, "version": version, **asked}),
+        )
+        report: dict[str, Any] = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise ApiError(f"version {version} was not replayed: {report.get('errorMessage', report)}")
+        return report
 
     def wait_until_logged(self, timeout_s: float = 120) -> None:
         """Until no prediction or outcome waits in the queue."""

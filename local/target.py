@@ -58,14 +58,15 @@ class Target:
         region: str | None = session.region_name
         return region
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this target."""
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client of this target, with these of botocore's options."""
         if self.cloud is not None:
-            return local_client(service, self.cloud.endpoint)
+            return local_client(service, self.cloud.endpoint, **options)
         import boto3
+        from botocore.config import Config
 
         session: Any = boto3.session.Session()
-        return session.client(service)
+        return session.client(service, config=Config(**options))
 
     def outputs(self) -> dict[str, str]:
         """The outputs of all stacks; raises NotDeployedError if there is none."""

@@ -55,7 +55,7 @@ REFUSALS = (
     Refusal(
         ResponseType.MISSING_AUTHENTICATION_TOKEN,
         "No such route, or the request is not signed",
-        "expected a route of this API; all but predictions and outcomes need an AWS Signature Version 4",
+        "expected a route of this API; those of operators need an AWS Signature Version 4",
         403,
     ),
     Refusal(

@@ -6,8 +6,11 @@ from typing import Any
 from local.cloud.environment import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 
 
-def local_client(service: str, endpoint: str) -> Any:
-    """A client of `service` at `endpoint`, whatever profile, proxy or credentials the host has set."""
+def local_client(service: str, endpoint: str, **options: Any) -> Any:
+    """A client of `service` at `endpoint`, whatever profile, proxy or credentials the host has set.
+
+    `options` are botocore's, beside those that every client here has.
+    """
     # boto3 takes 0.2 s to import, which `everloop --help` need not pay.
     import boto3
     import botocore.session
@@ -34,5 +37,5 @@ def local_client(service: str, endpoint: str) -> Any:
             inject_host_prefix=False,
             proxies={},
             retries={"mode": "standard", "max_attempts": 2},
-        ),
+        ).merge(Config(**options)),
     )

@@ -10,8 +10,10 @@ import signal
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from local.cloud.environment import QUEUE_HOST, QUEUE_PORT, SAVED_MARK, SCHEDULE
 from local.cloud.metrics import metrics_in
 
 logger = logging.getLogger(__name__)
+
+MAX_INVOCATION_BYTES = 6 * 1024**2
+"""Lambda's limit; messages beyond it wait for the next batch."""
 
 Invocation = dict[str, Any]
 
@@ -50,6 +55,7 @@ def install() -> None:
     hide_errors_behind_the_api()
     tell_targets_the_scheduled_time()
     keep_queues_over_a_restart()
+    gather_batches_from_queues()
     read_ranges_of_versions()
 
 
@@ -139,6 +145,36 @@ def keep_queues_over_a_restart() -> None:
     sqs.DEFAULT_HOST, sqs.DEFAULT_PORT = QUEUE_HOST, QUEUE_PORT
     sqs._CANONICAL_NETLOC = f"{QUEUE_HOST}:{QUEUE_PORT}"  # callers get the host and port that they used instead
     sqs.load_persisted_state = load_with_all_messages_visible
+
+
+def gather_batches_from_queues() -> None:
+    """Lambda waits until a batch is full or its window is over; MiniStack hands over what is there at once, at most 10
+    messages, to five calls at a time. Each request would start a writer of its own and share the processors with it.
+    """
+
+    def receive(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
+        with sqs._queues_lock:
+            queue = sqs._get_q(queue_url)
+            sqs._expire_retained(queue)
+            sqs._dlq_sweep(queue)
+            now = time.time()
+            waiting = [each for each in queue["messages"] if each.get("visible_at", 0.0) <= now][:batch_size]
+            fitting = bisect_right([*accumulate(len(each["body"]) for each in waiting)], MAX_INVOCATION_BYTES)
+            full = len(waiting) == batch_size or fitting < len(waiting)
+            oldest = min((each.get("visible_at", 0.0) for each in waiting), default=now)
+            if not full and now - oldest < _batching_window_s(queue["attributes"]["QueueArn"]):
+                return []
+            invisible_s = int(queue["attributes"].get("VisibilityTimeout", "30"))
+            received: list[dict[str, Any]] = sqs._collect_msgs(queue, max(1, fitting), invisible_s)
+            return received
+
+    sqs._receive_messages_for_esm = receive
+    lambda_svc._ESM_SQS_DEFAULT_CONCURRENCY = 1  # here they would only take turns
+
+
+def _batching_window_s(queue_arn: str) -> int:
+    mappings = (mapping for _, _, mapping in lambda_svc._iter_all_esms() if mapping["EventSourceArn"] == queue_arn)
+    return max((mapping.get("MaximumBatchingWindowInSeconds", 0) for mapping in mappings), default=0)
 
 
 def read_ranges_of_versions() -> None:

@@ -8,14 +8,17 @@ So Python functions are treated as such, with awslambdaric as their bootstrap.
 
 import io
 import os
+import queue
+import select
 import stat
 import sys
 import sysconfig
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
 from ministack.services import lambda_svc
@@ -23,6 +26,7 @@ from ministack.services import lambda_svc
 from local.cloud import bootstrap
 
 MEMORY_POLL_S = 0.05
+PIPE_BYTES = 64 * 1024
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -34,6 +38,7 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
         super().__init__(func_name, {**config, "Environment": environment}, _with_bootstrap(code_zip))
         self._limit_bytes = int(config.get("MemorySize", 128)) * 1024 * 1024
         self._out_of_memory = False
+        self._output: _Output | None = None
 
     def _spawn(self, init_timeout: float | None = None) -> None:
         self._out_of_memory = False
@@ -57,11 +62,15 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
         handler = super()._build_handler_class(generation, pending)
         return type(handler.__name__, (handler,), {"disable_nagle_algorithm": True, "wbufsize": 64 * 1024})
 
-    def _drain_stderr_bounded(
-        self, first_line_wait: float = 0.004, idle_confirm: float = 0.002, hard_cap: float = 0.25
-    ) -> Any:
-        """Wait 4 ms for the last log lines, not 50: a silent handler would pay that on each call."""
-        return super()._drain_stderr_bounded(first_line_wait, idle_confirm, hard_cap)
+    def _pump_output(self, stream: IO[bytes], lines: "queue.Queue[str]") -> None:
+        self._output = _Output(stream, lines)
+        self._output.read_to_the_end()
+
+    def _drain_stderr_bounded(self, **_: float) -> Any:
+        """What was printed before an answer is in the pipe when the answer is here: each call would wait for more."""
+        if self._output is not None:
+            self._output.read()
+        return self._drain_stderr()
 
     def invoke(
         self, event: Any, request_id: str, *, trace_id: str | None = None, invoked_function_arn: str | None = None
@@ -74,17 +83,59 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
 
     def _enforce_memory_limit(self, process: Any) -> None:
         """Kill the process when it holds more than the function's MemorySize, as Lambda does."""
-        statm = Path(f"/proc/{process.pid}/statm")
-        while process.poll() is None:
-            try:
-                resident_bytes = int(statm.read_text().split()[1]) * PAGE_BYTES
-            except (FileNotFoundError, ProcessLookupError):
-                return
-            if resident_bytes > self._limit_bytes:
-                self._out_of_memory = True
-                process.kill()
-                return
-            time.sleep(MEMORY_POLL_S)
+        with (
+            suppress(FileNotFoundError, ProcessLookupError),
+            open(f"/proc/{process.pid}/statm", "rb", buffering=0) as statm,
+        ):
+            while process.poll() is None:
+                statm.seek(0)
+                if int(statm.read().split()[1]) * PAGE_BYTES > self._limit_bytes:
+                    self._out_of_memory = True
+                    process.kill()
+                    return
+                time.sleep(MEMORY_POLL_S)
+
+
+class _Output:
+    """The lines that a process prints, read by two threads: by one so that a full pipe never blocks the process, and
+    by the one that has its answer.
+    """
+
+    def __init__(self, stream: IO[bytes], lines: "queue.Queue[str]") -> None:
+        self._stream = stream
+        self._lines = lines
+        self._rest = b""
+        self._lock = threading.Lock()
+        os.set_blocking(stream.fileno(), False)
+
+    def read_to_the_end(self) -> None:
+        readable = select.poll()
+        readable.register(self._stream, select.POLLIN)
+        while self.read():
+            readable.poll()
+
+    def read(self) -> bool:
+        """Take what is there without waiting; whether more can come."""
+        with self._lock:
+            while not self._stream.closed:
+                try:
+                    chunk = os.read(self._stream.fileno(), PIPE_BYTES)
+                except BlockingIOError:
+                    return True
+                if not chunk:
+                    self._stream.close()
+                    chunk = b"\n" if self._rest else b""
+                *lines, self._rest = (self._rest + chunk).split(b"\n")
+                for line in lines:
+                    self._add(line.decode("utf-8", errors="replace").rstrip("\r"))
+        return False
+
+    def _add(self, line: str) -> None:
+        """The newest lines are kept when nobody takes them."""
+        if self._lines.full():
+            with suppress(queue.Empty):
+                self._lines.get_nowait()
+        self._lines.put_nowait(line)
 
 
 def _variables(config: dict[str, Any]) -> dict[str, str]:

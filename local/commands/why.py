@@ -16,15 +16,21 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Follow a prediction back to the files its model learned from, and make it again."""
-    found = Loop(Target.current()).call("GET", f"/predictions/{prediction_id}")
+    found = Loop(Target.current()).explain(prediction_id)
     if as_json:
         print_json(found)
-        return
+    else:
+        print_explanation(found)
+
+
+def print_explanation(found: dict[str, Any]) -> None:
+    """From the answer back to the files."""
     answer, version, dataset = found["answer"], found["version"], found["dataset"]
     stdout.print(f"{found['model']}: predicted at {found['predicted_at']} for {found['event_time']}")
     stdout.print(f"answered by {answer['answered_by']} ({answer['variant']}): {_answered(answer)}")
-    if found["rule"]:
-        stdout.print(f"rule {found['rule']['name']}: when {found['rule']['when'] or '(no longer declared)'}")
+    if rule := found["rule"]:
+        told = f"{rule['answer']} when {rule['when']}" if rule["when"] else "no longer declared"
+        stdout.print(f"rule {rule['name']}: {told}")
     _print_values(found)
     if found["shadow"]:
         shadow = found["shadow"]

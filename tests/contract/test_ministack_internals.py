@@ -26,6 +26,12 @@ SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_svc._docker_extracted_dir: ("blob", "kind"),
     eventbridge._invoke_target: ("target", "event", "rule", "view"),
     sqs.load_persisted_state: ("data",),
+    sqs._receive_messages_for_esm: ("queue_url", "max_number"),
+    sqs._get_q: ("url", "action"),
+    sqs._expire_retained: ("q",),
+    sqs._dlq_sweep: ("q",),
+    sqs._collect_msgs: ("q", "max_n", "vis_timeout"),
+    lambda_svc._iter_all_esms: (),
     s3._get_object: ("bucket_name", "key", "headers", "query_params"),
     s3._parse_range: ("range_header", "total"),
     cloudwatch.record_metric: ("namespace", "metric_name", "value", "unit", "dimensions"),
@@ -66,6 +72,13 @@ def test_a_queue_s_url_is_made_of_the_names_the_adapter_sets() -> None:
     assert f"{sqs.DEFAULT_HOST}:{sqs.DEFAULT_PORT}" == sqs._CANONICAL_NETLOC
     assert hasattr(sqs._queues, "all_values")
     assert {"visible_at", "receive_count"} <= set(sqs._collect_msgs.__code__.co_consts)
+
+
+def test_the_poller_asks_the_replaced_function_for_a_batch() -> None:
+    assert {"_receive_messages_for_esm", "_iter_all_esms"} <= set(lambda_svc._poll_sqs.__code__.co_names)
+    assert "_ESM_SQS_DEFAULT_CONCURRENCY" in lambda_svc._sqs_esm_concurrency.__code__.co_names
+    assert "MaximumBatchingWindowInSeconds" in lambda_svc._create_esm.__code__.co_consts
+    assert hasattr(sqs, "_queues_lock")
 
 
 def _constants(code: CodeType) -> set[Any]:

@@ -1,6 +1,7 @@
 """Every example of JSON and TOML on a page is one, and definitions and requests are accepted by the code they show."""
 
 import json
+import re
 import tomllib
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,10 @@ from everloop.contracts.definition import Definition, load_definitions, parse_de
 from everloop.contracts.rows import parse_rows
 from everloop.errors import InvalidRowsError
 from everloop.features.check import check_expressions
+from everloop.inference.protocols import ROUTES
 from everloop.inference.records import parse_outcomes
 from everloop.inference.rows import to_columns
+from tests.asking import World
 from tests.docs.markdown import REPOSITORY, SHELLS, Snippet, blocks, commands, whole_definitions
 
 SHIPPED = list(load_definitions(REPOSITORY / "models"))
@@ -64,9 +67,20 @@ def test_a_row_that_a_command_predicts_is_one_of_its_model(block: Snippet) -> No
             case ["everloop", "predict", name, text, *_] if not text.startswith("@"):
                 rows = json.loads(text)
                 to_columns(rows if isinstance(rows, list) else [rows], definitions[name])
-            case ["curl", url, *_, "-d", text]:
-                *_, name, route = url.split("/")
-                if route == "predictions":
-                    to_columns(parse_rows(json.loads(text), definitions[name]), definitions[name])
-                else:
-                    assert parse_outcomes(json.loads(text), definitions[name], now=datetime.now(UTC))
+            case ["curl", url, *options, "-d", text] if url.endswith("/outcomes"):
+                name = url.split("/")[-2]
+                assert is_json(options)
+                assert parse_outcomes(json.loads(text), definitions[name], now=datetime.now(UTC))
+            case ["curl", url, *options, "-d", text]:
+                [(route, name)] = [
+                    (route, match[1])
+                    for route in ROUTES
+                    if (match := re.fullmatch(route.replace("{model}", "([^/]+)"), url.replace("$URL", "POST ")))
+                ]
+                assert is_json(options)
+                assert World(definitions[name]).ask(route, text).status == 200
+
+
+def is_json(options: list[str]) -> bool:
+    """Or curl sends it as a form, which is refused."""
+    return "Content-Type: application/json" in options

@@ -23,6 +23,7 @@ MODELS = MappingProxyType(
         "pump-killed": {},
         "pump-remembered": WITH_HISTORY,
         "pump-imported": {"minimum = {": "must_beat_champion = false\nminimum = {"},
+        "pump-traced": {**WITH_HISTORY, "minimum = {": "must_beat_champion = false\nminimum = {"},
         "pump-watched": {'every = "1 day"': 'every = "1 minute"'},
         "pump-rivals": {
             'mode = "automatic"': 'mode = "canary"\ncanary.guardrails = { minimum_rows = 20 }',

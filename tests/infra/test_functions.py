@@ -125,6 +125,19 @@ def test_who_writes_the_log_reads_versions_and_nothing_else_of_the_models(assemb
         assert not assembly.may_read("log_predictions", "Models", key)
 
 
+def test_who_looks_back_at_answers_changes_nothing_but_leaves_a_report(assembly: Assembly) -> None:
+    kept = "replays/any/2-2026-03-14T10-00-00Z.json"
+    assert {module for module in MODULES if assembly.may_write(module, "Lake", kept)} == {"replay_version"}
+    for module in ("explain_prediction", "replay_version"):
+        for key in ("predictions/any/dt=2026-03-14/1f.parquet", "reports/any/1f.json", "datasets/any/1f.json"):
+            assert not assembly.may_write(module, "Lake", key)
+        for key in ("any/aliases.json", "any/training.json", "any/reports/run-1.json"):
+            assert not assembly.may_read(module, "Models", key)
+            assert not assembly.may_write(module, "Models", key)
+        assert assembly.may_read(module, "Models", "any/versions/1/model.onnx")
+    assert not assembly.may_read("replay_version", "Lake", "reports/any/1f.json")
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_histories_are_written_by_one_function_and_read_by_another(assembly: Assembly, module: str) -> None:
     expected = {

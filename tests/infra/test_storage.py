@@ -108,6 +108,7 @@ def test_outputs_carry_the_names_the_command_line_reads(assembly: Assembly) -> N
         "EventBusName",
         "TrainingStateMachineArn",
         "CheckFunctionName",
+        "ReplayFunctionName",
         "ApiId",
         "ApiStage",
         "ApiUrl",

@@ -188,7 +188,7 @@ def check(asked: Asked, request: dict[str, Any], *, status: int | None = None) -
     assert response["headers"]["Content-Type"] == ("application/problem+json" if own else "application/json")
 
 
-@pytest.mark.parametrize("name", ROUTES.keys() - {"mlflow csv", "outcomes"})
+@pytest.mark.parametrize("name", [name for name in ROUTES if name not in {"mlflow csv", "outcomes"}])
 def test_these_bodies_are_answered_when_nothing_is_wrong(serving: Plant, name: str) -> None:
     asked = ROUTES[name]
     body = asked.one('"pressure"', "1.5")

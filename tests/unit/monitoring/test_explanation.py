@@ -62,14 +62,18 @@ class World:
         self.lake, self.models = InMemoryObjectStore(), InMemoryObjectStore()
         self.registry = ModelRegistry(self.models)
         self.log = PredictionLog(self.lake)
-        for number, model in enumerate(models):
-            files = version_files(f"run-{number}", model)
-            files["lineage.json"] = json.dumps({"run_id": f"run-{number}", **(lineage or {})}).encode()
-            version = self.registry.register(definition.name, f"run-{number}", files, now=NOW)
-            self.registry.change_aliases(
-                definition.name,
-                lambda aliases, version=version: promote(aliases, version, at=NOW, reason="", by="test"),  # type: ignore[misc]
-            )
+        self._runs = 0
+        for model in models:
+            self.add(model, **(lineage or {}))
+
+    def add(self, model: bytes, **lineage: Any) -> None:
+        """As the next champion."""
+        run_id, self._runs = f"run-{self._runs}", self._runs + 1
+        files = version_files(run_id, model) | {"lineage.json": json.dumps({"run_id": run_id, **lineage}).encode()}
+        version = self.registry.register(self.definition.name, run_id, files, now=NOW)
+        self.registry.change_aliases(
+            self.definition.name, lambda aliases: promote(aliases, version, at=NOW, reason="", by="test")
+        )
 
     def predict(self, *rows: dict[str, Any], **options: Any) -> list[str]:
         """Ids of answers that are logged."""
@@ -267,7 +271,11 @@ def test_a_prediction_is_followed_to_the_files() -> None:
     assert told["request"]["kind"] == "axial"
     assert told["request"]["starts"] == 3
     assert told["features"]["hour"] == 8
-    assert (told["version"]["version"], told["version"]["run_id"], told["version"]["algorithm"]) == (1, "run-0", "ridge")
+    assert (told["version"]["version"], told["version"]["run_id"], told["version"]["algorithm"]) == (
+        1,
+        "run-0",
+        "ridge",
+    )
     assert told["version"]["sha256"] == world.registry.manifest("pump-failure", 1).files["model.onnx"]
     assert [each["file"] for each in told["dataset"]["batches"]] == [
         "uploads/pump-failure/first.csv",

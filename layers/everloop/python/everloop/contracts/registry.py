@@ -63,7 +63,7 @@ class Aliases(Contract):
             if change.action == "promote":
                 line.append(change.champion)
             elif change.action == "rollback":
-                line.pop()
+                del line[-1:]
         return line[-2] if len(line) > 1 else None
 
     def change_at(self, moment: datetime) -> AliasChange | None:

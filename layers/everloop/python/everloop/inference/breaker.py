@@ -38,7 +38,7 @@ class Breaker:
         self._failures.pop(version, None)
         if version in self._rests:
             self._learn()
-            del self._rests[version]
+            self._rests.pop(version, None)  # what was long ago is forgotten by now
             self._tell()
 
     def failed(self, version: int, reason: str) -> None:

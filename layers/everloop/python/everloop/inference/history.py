@@ -104,7 +104,7 @@ def _values(
     features = list(group.features.values())
     try:
         states = {key: State(body, features) for key in set(keys) if key and (body := bodies.get(key))}
-    except (zlib.error, ValueError) as error:
+    except (zlib.error, ValueError, OverflowError) as error:
         raise HistoryUnavailableError(f"a kept state cannot be read: {error}") from error
     nothing, unknown = empty_values(features), [math.nan] * len(features)
     values = []

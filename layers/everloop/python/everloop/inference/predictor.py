@@ -1,7 +1,8 @@
 """Answer each row by a rule, the version it is assigned to, the versions behind it, or the declared constant."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.sections import Constant
 from everloop.errors import (
     EverloopError,
+    ModelLoadError,
     ModelTooSlowError,
     ModelUnavailableError,
     NotFiniteError,
@@ -31,6 +33,8 @@ from everloop.scorer import Recommended, Scorer
 
 _ROWS_WITHIN_SLO = 100
 """As many rows have `latency_slo_ms` together, more of them proportionally longer."""
+_LONGEST_S = 8.0
+"""Of one version: API Gateway waits 29 s, in which a challenger, the champion and the one before may all be too slow."""
 _MS = 1_000
 
 
@@ -70,8 +74,9 @@ class Predictor:
         return answer
 
     def _ask_alone(self, definition: Definition, version: int, answer: Answer) -> None:
-        scorer = self._versions.scorer(definition, version)
-        part, finite = self._scored(definition, scorer, version, answer.inputs, answer.failures)
+        with _foreseen(version):
+            scorer = self._versions.scorer(definition, version)
+            part, finite = self._scored(definition, scorer, version, answer.inputs, answer.failures)
         if not all(finite):
             raise _not_finite(version, finite)
         answer.variants = ["pinned"] * len(finite)
@@ -108,7 +113,7 @@ class Predictor:
         try:
             rules = self._rules_of(definition)
             if rules is None:
-                return rows
+                raise ModelLoadError(f"the rules of {definition.name!r} were not deployed with it; deploy again")
             first = rules.first_matching(answer.inputs).tolist()
         except ModelUnavailableError as error:
             answer.failures.append(error)
@@ -129,14 +134,16 @@ class Predictor:
         columns = answer.inputs if everyone else {name: values[rows] for name, values in answer.inputs.items()}
         breaker = self._versions.breaker(definition.name)
         try:
-            scorer = self._versions.working_scorer(definition, version)
+            with _foreseen(version):
+                scorer = self._versions.working_scorer(definition, version)
         except (ModelUnavailableError, StorageError) as error:
             if not isinstance(error, VersionRestsError | StorageError):  # S3 is no version's fault
                 breaker.failed(version, str(error))
             answer.failures.append(error)
             return rows
         try:
-            part, finite = self._scored(definition, scorer, version, columns, answer.failures)
+            with _foreseen(version):
+                part, finite = self._scored(definition, scorer, version, columns, answer.failures)
         except ModelUnavailableError as error:
             # What fails fast costs nobody anything, and may be the doing of one caller's rows.
             if isinstance(error, ModelTooSlowError) and self._is_slow(definition, scorer):
@@ -188,7 +195,7 @@ class Predictor:
         return Part(version, "model", scores, labels, latency_ms), finite
 
     def _is_slow(self, definition: Definition, scorer: Scorer) -> bool:
-        """Whether the version is to blame and not one caller's rows: a row that it answered before takes too long, too."""
+        """Whether the version is to blame, not one caller's rows: what it answered before takes too long, too."""
         witness = self._witnesses.get(scorer)
         if witness is None:
             return True
@@ -200,8 +207,19 @@ class Predictor:
         return False
 
 
+@contextmanager
+def _foreseen(version: int) -> Iterator[None]:
+    """Whatever its file makes Python raise, it is this version that cannot answer, and the next in line does."""
+    try:
+        yield
+    except EverloopError:
+        raise
+    except Exception as error:
+        raise ModelUnavailableError(f"version {version} failed: {type(error).__name__}: {error}") from error
+
+
 def _allowed_s(definition: Definition, rows: int) -> float:
-    return definition.serving.latency_slo_ms / _MS * max(1, rows / _ROWS_WITHIN_SLO)
+    return min(definition.serving.latency_slo_ms / _MS * max(1, rows / _ROWS_WITHIN_SLO), _LONGEST_S)
 
 
 def _not_finite(version: int, finite: Sequence[bool]) -> NotFiniteError:

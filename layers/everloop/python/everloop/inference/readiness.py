@@ -2,7 +2,7 @@
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Aliases
-from everloop.errors import ModelUnavailableError, StorageError
+from everloop.errors import ModelUnavailableError, NotFoundError, StorageError
 from everloop.inference.versions import Versions
 
 
@@ -22,7 +22,7 @@ class Readiness:
         if definition.serving.fallback is not None:
             return True
         aliases = self._aliases(definition)
-        return any(self._can_be_loaded(definition, each) for each in (aliases.champion, aliases.predecessor) if each)
+        return any(self._works(definition, each) for each in (aliases.champion, aliases.predecessor) if each)
 
     def check_version(self, definition: Definition, version: int) -> None:
         """Raises NotFoundError when there is none; StorageError, and IntegrityError for a damaged one."""
@@ -36,6 +36,13 @@ class Readiness:
 
     def _aliases(self, definition: Definition) -> Aliases:
         return self._versions.aliases(definition.name, [])
+
+    def _works(self, definition: Definition, version: int) -> bool:
+        """Also when it is gone: an alias names it, not the caller."""
+        try:
+            return self._can_be_loaded(definition, version)
+        except NotFoundError:
+            return False
 
     def _can_be_loaded(self, definition: Definition, version: int) -> bool:
         try:

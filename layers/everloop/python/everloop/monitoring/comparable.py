@@ -11,7 +11,8 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
 
 Floats = npt.NDArray[np.float64]
-Texts = npt.NDArray[np.str_]
+Texts = npt.NDArray[Any]
+"""Of `str`; where others write them, as objects: in an array of numpy's texts all take as much as the longest one."""
 
 
 def comparable(definition: Definition, actual: Texts, score: Floats, label: Texts) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from everloop.monitoring.digests import Digests
 from everloop.monitoring.experiment_verdict import decide_experiment
 from everloop.monitoring.losses import loss_of
 from everloop.monitoring.statistics import sample_ratio
-from everloop.monitoring.statistics.confidence_sequence import Difference, difference_of_means, mean_of_pairs
+from everloop.monitoring.statistics.confidence_sequence import Difference, boundary, difference_of_means, mean_of_pairs
 from everloop.monitoring.trial import (
     CHALLENGER,
     CHAMPION,
@@ -34,6 +34,8 @@ from everloop.stores.experiments import ExperimentStore
 from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import VersionReader
 
+_LARGEST = 1e100
+"""That a row may lose: what a number can be is more than can be squared and added up."""
 _NEVER_SLOW = 0.1
 """Of `latency_slo_ms`: whoever takes less is not slow, however much faster the champion is."""
 _UNITS_UNKNOWN = (
@@ -168,10 +170,11 @@ class TrafficJudge:
 
 
 def _losses(definition: Definition, known: KnownRows) -> Floats:
-    """Of the known rows [n]; NaN where an answer has none."""
+    """Of the known rows [n], at most `_LARGEST`; NaN where an answer has none."""
     if not len(known.actual):
         return np.empty(0)
-    return loss_of(definition).of_rows(definition, known.actual, known.score, known.label)
+    losses = loss_of(definition).of_rows(definition, known.actual, known.score, known.label)
+    return np.clip(losses, -_LARGEST, _LARGEST)
 
 
 def _difference(traffic: Traffic, trial: Trial, losses: Floats) -> LossDifference | None:
@@ -220,7 +223,8 @@ def _guardrails(definition: Definition, traffic: Traffic, present: ByVariant) ->
             name="fallback share beyond the champion's",
             value=excess,
             limit=limits.maximum_fallback_share,
-            broken=excess is not None and excess > limits.maximum_fallback_share,
+            broken=excess is not None
+            and excess > max(limits.maximum_fallback_share, _by_chance(champion, challenger)),
         ),
         GuardrailReport(
             name="median latency over the champion's",
@@ -229,6 +233,14 @@ def _guardrails(definition: Definition, traffic: Traffic, present: ByVariant) ->
             broken=ratio is not None and is_slow and ratio > limits.maximum_latency_ratio,
         ),
     )
+
+
+def _by_chance(champion: Counts, challenger: Counts) -> float:
+    """What their fallback shares may ever differ by, however often one looks, while both fail alike."""
+    counts = [each for each in (champion, challenger) if each.rows]
+    alike = sum(each.rows * each.fallback_share for each in counts) / sum(each.rows for each in counts)
+    each_row = sum(1 / each.rows for each in counts)
+    return float(boundary(2 / each_row)) * (alike * (1 - alike) * each_row) ** 0.5
 
 
 def _variant(trial: Trial, losses: Floats, challenger: bool, version: int | None) -> dict[str, Any]:

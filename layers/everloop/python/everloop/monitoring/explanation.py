@@ -77,7 +77,8 @@ class Explainer:
         missing = [] if complete else [f"only the oldest {_OUTCOME_FILES:,} files of outcomes were looked through"]
         inputs = {name: row[INPUT_PREFIX + name] for name in definition.served_columns if INPUT_PREFIX + name in row}
         answer = ("score", "label", "version", "answered_by", "variant", "latency_ms")
-        told = {
+        version = self._version(model, row["version"], missing)
+        return {
             "prediction_id": prediction_id,
             "model": model,
             "predicted_at": _moment(row["predicted_at"]),
@@ -90,10 +91,11 @@ class Explainer:
             "rule": _rule(definition, row["answered_by"]),
             "shadow": _shadow(row),
             "outcomes": outcomes,
-            "version": self._version(model, row["version"], missing),
+            "version": version,
+            "dataset": self._dataset(model, version, missing),
+            "reexecution": self._again(definition, row, inputs),
+            "missing": missing,
         }
-        told["dataset"] = self._dataset(model, told["version"], missing)
-        return {**told, "reexecution": self._again(definition, row, inputs), "missing": missing}
 
     def _row(self, key: str, prediction_id: str, folder: Path) -> dict[str, Any]:
         path = folder / "predictions.parquet"

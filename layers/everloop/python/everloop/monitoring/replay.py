@@ -19,8 +19,8 @@ from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.replays import Compared, CostBound, Differences, ReplayReport, ReplayRequest, Segment
 from everloop.contracts.tasks import Task
-from everloop.errors import RequestError
-from everloop.metrics import bootstrap_difference
+from everloop.errors import RequestError, WrongSchemaError
+from everloop.metrics import METRICS, bootstrap_difference
 from everloop.monitoring.comparable import Floats, Texts, comparable
 from everloop.monitoring.losses import loss_of
 from everloop.monitoring.rescoring import check_impersonal, logged_columns, rescore
@@ -116,7 +116,7 @@ class _Replay:
             " label varchar, latency_ms double, other_score double, other_label varchar, moved double, flipped boolean"
             f"{f', {declared}' if declared else ''})"
         )
-        connection.execute("create temp table outcomes (prediction_id varchar, actual varchar, observed_us bigint)")
+        connection.execute("create temp table outcomes (prediction_id varchar, actual varchar, observed_at bigint)")
 
     # Rows
 
@@ -152,7 +152,9 @@ class _Replay:
             ),
         ]
         # What is nobody's traffic is left out: versions that callers asked for by number.
-        rows = "from read_parquet($files) where predicted_at >= $since and predicted_at < $until and variant <> 'pinned'"
+        rows = (
+            "from read_parquet($files) where predicted_at >= $since and predicted_at < $until and variant <> 'pinned'"
+        )
         given = {"files": list(files), **self._window}
         reason = (
             f"case when starts_with(answered_by, 'rule:') then '{_RULE}' when version is null then '{_CONSTANT}'"
@@ -163,7 +165,7 @@ class _Replay:
             f"create or replace temp table taken as select {', '.join(selected)} {rows} and {reason} is null", given
         )
         counted = self._connection.execute(f"select {reason}, count(*) {rows} group by 1", given).fetchall()
-        self._skipped.update({told or problem: count for told, count in counted if told or problem})
+        self._skipped.update({why: count for told, count in counted if (why := told or problem)})
         if problem is None:
             count = fetch_number(self._connection.execute("select count(*) from taken"))
             for first in range(0, count, _ROWS):
@@ -173,7 +175,7 @@ class _Replay:
         """Why the version cannot score rows that have these inputs."""
         try:
             check_impersonal(self._definition, self._scorer.inputs, "the version takes")
-        except RequestError as error:
+        except WrongSchemaError as error:
             return str(error)
         missing = [name for name in self._scorer.inputs if name not in present]
         if missing:
@@ -183,7 +185,7 @@ class _Replay:
 
     def _score(self, first: int, names: Sequence[str]) -> None:
         """The rows from `first` on."""
-        rows = self._connection.execute(
+        rows: dict[str, Any] = self._connection.execute(
             "select * from taken where rowid >= $first and rowid < $end order by rowid",
             {"first": first, "end": first + _ROWS},
         ).fetchnumpy()
@@ -192,7 +194,7 @@ class _Replay:
         if not self._latencies_ms:
             self._time(columns, len(rows["score"]))
         found = rescore(self._definition, self._scorer, columns)
-        other_score, other_label = np.array(found.scores, object), np.array(found.labels, object)
+        other_score, other_label = _objects(found.scores), _objects(found.labels)
         score, label = _filled(rows["score"]), _filled(rows["label"])
         moved, flipped = self._moved(score, label, other_score, other_label)
         compared = {
@@ -200,13 +202,13 @@ class _Replay:
             "event_us": rows["event_us"],
             "version": rows["version"],
             "score": np.array(score, np.float64),
-            "label": np.array(label, object),
+            "label": _objects(label),
             "latency_ms": np.ma.filled(np.ma.asanyarray(rows["latency_ms"]).astype(np.float64), np.nan),
             "other_score": np.array(other_score, np.float64),
             "other_label": other_label,
             "moved": moved,
             "flipped": flipped,
-            **{INPUT_PREFIX + name: np.array(_filled(rows[name]), object) for name in self._segments},
+            **{INPUT_PREFIX + name: _objects(_filled(rows[name])) for name in self._segments},
         }
         answered = np.array([a is not None or b is not None for a, b in zip(*found, strict=True)])
         if not answered.all():
@@ -257,7 +259,9 @@ class _Replay:
     def report(self) -> ReplayReport:
         rows = fetch_number(self._connection.execute("select count(*) from replayed"))
         versions = self._all("select version, count(*) from replayed group by 1 order by 1")
-        [(flips, latency_ms)] = self._all("select count(*) filter (flipped), median(latency_ms) from replayed")
+        [(flips, latency_ms)] = self._all(
+            "select count(*) filter (flipped), median(latency_ms) filter (not isnan(latency_ms)) from replayed"
+        )
         known = self._known()
         return ReplayReport(
             model=self._definition.name,
@@ -273,7 +277,7 @@ class _Replay:
             differences=self._differences() if rows else None,
             segments=tuple(self._cut()) if rows else (),
             latency_ms=float(np.median(self._latencies_ms)) if self._latencies_ms else None,
-            logged_latency_ms=latency_ms if latency_ms == latency_ms else None,  # noqa: PLR0124  # NaN is not itself
+            logged_latency_ms=latency_ms,
             outcomes=len(known["actual"]),
             metric=self._metric(known),
             loss=self._loss(known),
@@ -340,8 +344,8 @@ class _Replay:
         """Texts and scores of rows with an outcome."""
         read: dict[str, Any] = self._connection.execute(
             "select actual, score, coalesce(label, '') as label, other_score, coalesce(other_label, '') as other_label"
-            f" from replayed join (select prediction_id, {of_several(self._definition)} as actual from (select *,"
-            " observed_us as observed_at from outcomes) group by prediction_id) using (prediction_id)"
+            f" from replayed join (select prediction_id, {of_several(self._definition)} as actual from outcomes"
+            " group by prediction_id) using (prediction_id)"
             f" order by hash(prediction_id) limit {_KNOWN_ROWS}"
         ).fetchnumpy()
         texts = {name: np.asarray(read[name]).astype(np.str_) for name in ("actual", "label", "other_label")}
@@ -366,6 +370,8 @@ class _Replay:
         logged = loss.of_rows(self._definition, actual, known["score"], known["label"])
         version = loss.of_rows(self._definition, actual, known["other_score"], known["other_label"])
         excess = version - logged
+        if not np.isfinite(excess).all():
+            return None
         width = _NORMAL_95 * float(excess.std(ddof=1)) / len(excess) ** 0.5
         value = float(excess.mean())
         return Compared(
@@ -381,23 +387,17 @@ class _Replay:
         costs = self._definition.serving.costs
         if costs is None:
             return None
-        unknown = "flipped and prediction_id not in (select prediction_id from outcomes)"
-        [(to_positive, to_negative)] = self._all(
-            f"select count(*) filter (other_label = label_of_positive), count(*) filter (label = label_of_positive)"
-            f" from replayed, (select '{_text(self._scorer.classes[-1])}' as label_of_positive) where {unknown}"
-        )
+        [(to_positive, to_negative)] = self._connection.execute(
+            "select count(*) filter (other_label = $positive), count(*) filter (label = $positive) from replayed"
+            " where flipped and prediction_id not in (select prediction_id from outcomes)",
+            {"positive": str(self._scorer.classes[-1])},
+        ).fetchall()
         saved = to_positive * costs.false_negative + to_negative * costs.false_positive
         lost = to_positive * costs.false_positive + to_negative * costs.false_negative
         return CostBound(flips=to_positive + to_negative, best=-saved, worst=lost)
 
 
-def _text(label: Any) -> str:
-    return str(label).replace("'", "''")
-
-
 def _compared(name: str, actual: Any, logged: Any, version: Any, *, seed: int) -> Compared | None:
-    from everloop.metrics import METRICS
-
     values = METRICS[name](actual, logged), METRICS[name](actual, version)
     difference = bootstrap_difference(name, actual, version, logged, seed=seed)
     if not np.isfinite([*values, *difference]).all():
@@ -412,6 +412,10 @@ def _compared(name: str, actual: Any, logged: Any, version: Any, *, seed: int) -
     )
 
 
+def _objects(values: Sequence[Any]) -> Objects:
+    return np.array(values, np.object_)
+
+
 def _filled(values: npt.NDArray[Any]) -> list[Any]:
     """None where DuckDB has NULL."""
     return np.ma.asanyarray(values).tolist()  # type: ignore[no-any-return]
@@ -423,9 +427,7 @@ def _segments(definition: Definition, by: str | None) -> list[str]:
     if by is None:
         kinds = (ColumnType.CATEGORY, ColumnType.BOOLEAN)
         return [name for name, column in kept.items() if column.type in kinds and name != definition.data.entity]
-    known = [
-        name for name, column in kept.items() if column.type not in (ColumnType.NUMBER, ColumnType.TIMESTAMP)
-    ]
+    known = [name for name, column in kept.items() if column.type not in (ColumnType.NUMBER, ColumnType.TIMESTAMP)]
     if by not in known:
         raise RequestError(
             f"expected a logged column of values that repeat, one of {', '.join(known) or 'none'}; got {by!r}"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.traffic import Traffic
+from everloop.monitoring.comparable import Texts
 from everloop.monitoring.window import of_several
 from everloop.sql import identifier, open_database
 from everloop.stores.predictions import INPUT_PREFIX
@@ -62,9 +63,9 @@ class KnownRows:
     """Numbers the entities."""
     step: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """Numbers the shares there have been."""
-    actual: npt.NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
+    actual: Texts = field(default_factory=lambda: np.empty(0, np.str_))
     score: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
-    label: npt.NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
+    label: Texts = field(default_factory=lambda: np.empty(0, np.str_))
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _join(connection: duckdb.DuckDBPyConnection, definition: Definition, outcome
         challenger=np.asarray(joined["challenger"], np.bool_),
         unit=np.asarray(joined["unit"], np.int64),
         step=np.asarray(joined["step"], np.int64),
-        actual=np.asarray(joined["actual"]).astype(np.str_),
+        actual=np.asarray(joined["actual"], object),
         score=np.asarray(joined["score"], np.float64),
-        label=np.asarray(joined["label"]).astype(np.str_),
+        label=np.asarray(joined["label"], object),
     )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everloop.contracts.definition import Definition
+from everloop.monitoring.comparable import Texts
 from everloop.sql import fetch_number, identifier, open_database
 from everloop.stores.predictions import INPUT_PREFIX
 
@@ -20,9 +21,9 @@ class CurrentWindow:
     rows: int
     columns: dict[str, npt.NDArray[Any]]
     """Raw inputs [rows] as profiles take them, oldest first: float64 with NaN, or text with ''."""
-    actual: npt.NDArray[np.str_]
+    actual: Texts
     score: npt.NDArray[np.float64]
-    label: npt.NDArray[np.str_]
+    label: Texts
     """Of the rows whose outcome was known by the time of the check."""
 
     def halves(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
@@ -74,9 +75,9 @@ def read_window(
     return CurrentWindow(
         rows=rows,
         columns=columns,
-        actual=np.asarray(joined["actual"]).astype(np.str_),
+        actual=np.asarray(joined["actual"], object),
         score=np.asarray(joined["score"], dtype=np.float64),
-        label=np.asarray(joined["label"]).astype(np.str_),
+        label=np.asarray(joined["label"], object),
     )
 
 

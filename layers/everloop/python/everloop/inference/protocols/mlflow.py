@@ -3,7 +3,6 @@
 Source: mlflow.org, "Deploy MLflow Model as a Local Inference Server".
 """
 
-import csv
 import io
 import re
 from collections import Counter
@@ -20,7 +19,7 @@ from everloop.errors import MalformedBodyError, UnsupportedMediaTypeError
 from everloop.inference.protocols.protocol import Endpoint, Handle, Problems, Request, Response, told
 from everloop.inference.service import Reply
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 """What `float` reads, without underscores, NaN and infinity."""
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _ERROR_CODES = {400: "BAD_REQUEST", 404: "RESOURCE_DOES_NOT_EXIST", 503: "TEMPORARILY_UNAVAILABLE"}
@@ -158,6 +157,8 @@ def _csv_rows(text: str, definition: Definition) -> list[dict[str, Any]]:
 
 def _lines(text: str) -> Iterator[list[str]]:
     """Those that are not empty."""
+    import csv  # of which most cold starts need nothing
+
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         yield from filter(None, reader)

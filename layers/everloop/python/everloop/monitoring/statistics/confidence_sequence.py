@@ -60,7 +60,7 @@ def difference_of_means(
 def mean_of_pairs(excess: Floats, unit: Codes, *, alpha: float = ALPHA) -> Difference | None:
     """Of the challenger's loss beyond the champion's on the same rows [n]; None as long as nothing can be said."""
     rows = np.bincount(unit).astype(np.float64)
-    if len(rows) < 2:
+    if (rows > 0).sum() < 2:
         return None
     # About 0 rather than about the mean: pairs that all differ alike would have no variance otherwise.
     variance = float(((np.bincount(unit, excess) / (len(excess) - rows)) ** 2).sum())
