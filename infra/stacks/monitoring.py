@@ -21,9 +21,9 @@ from infra.stacks.storage import StorageStack
 
 PREDICTIONS_PER_WRITE = 500
 """Messages gathered. A write takes 30 ms of a processor and 3 requests of S3 before its first message, and 0.2 ms for
-each: at 400 requests/s, 500 a write cost 0.25 ms and $1 a day where 20 would cost 1.7 ms and $26. Lambda cuts a batch at
-6 MB: 4,000 messages of one row, or 30 of 1,000. One that cannot be written as a whole is written message by message,
-for which more than 500 would take longer than the function may.
+each: at 400 requests/s, 500 a write cost 0.25 ms a message and $1 a day, where 20 would cost 1.7 ms and $26. Lambda
+cuts a batch at 6 MB: 4,000 messages of one row, or 30 of 1,000. One that cannot be written as a whole is written by the
+message, for which many more would take longer than the function may.
 """
 WRITE_DELAY_S = 5
 """Waited for them: fewer and larger Parquet files, and a log that is nearly live."""

@@ -258,6 +258,13 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_ours(script: Callable[...,
         HurriedItems("table", CLOCK).get(["key"])
 
 
+@pytest.mark.parametrize("item", ['{}', '{"pk": {"S": "k"}, "state": {"B": "?"}, "expires_at": {"N": "never"}}', "[]"])
+def test_an_item_that_somebody_else_wrote_is_an_error_of_ours(script: Callable[..., None], item: str) -> None:
+    script((200, f'{{"Responses": {{"table": [{item}]}}}}'.encode()))
+    with pytest.raises(StorageError, match="table table: an item cannot be read"):
+        HurriedItems("table", CLOCK).get(["key"])
+
+
 def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")

@@ -8,7 +8,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from local.cloud.up import bring_up
 from local.errors import DeploymentError, LocalCloudError, PortInUseError
 from local.project import SOURCE_ROOT, Project
 from local.target import Target
-from tests.contract.tiny_app import write_assembly
+from tests.contract.tiny_app import WINDOW_S, write_assembly
 
 pytestmark = pytest.mark.server
 
@@ -336,14 +336,48 @@ def receive(running: Running, queue_url: str) -> list[str]:
     return [message["Body"] for message in answer.get("Messages", [])]
 
 
-def assert_the_queue_triggers_the_function(running: Running, body: str) -> None:
-    running.target.client("sqs").send_message(QueueUrl=running.target.output("WorkUrl"), MessageBody=body)
+def send(running: Running, queue: str, *bodies: str) -> None:
+    client, url = running.target.client("sqs"), running.target.output(f"{queue}Url")
+    for body in bodies:
+        client.send_message(QueueUrl=url, MessageBody=body)
+
+
+def consumed_together(running: Running, bodies: Sequence[str]) -> set[str]:
+    """How many messages had the calls that took these, as soon as all are taken."""
     lake, bucket = running.target.client("s3"), running.target.output("LakeBucketName")
-    eventually(lambda: lake.list_objects_v2(Bucket=bucket, Prefix=f"consumed/{body}").get("Contents"))
+
+    def all_taken() -> bool:
+        taken = lake.list_objects_v2(Bucket=bucket, Prefix="consumed/").get("Contents", [])
+        return {f"consumed/{body}" for body in bodies} <= {each["Key"] for each in taken}
+
+    eventually(all_taken)
+    return {lake.get_object(Bucket=bucket, Key=f"consumed/{body}")["Body"].read().decode() for body in bodies}
+
+
+def assert_the_queue_triggers_the_function(running: Running, body: str) -> None:
+    send(running, "Work", body)
+    assert consumed_together(running, [body]) == {"1"}
 
 
 def test_a_queue_triggers_a_function_whose_calls_stay_on_this_machine(running: Running) -> None:
     assert_the_queue_triggers_the_function(running, "first")
+
+
+def test_a_queue_s_messages_are_gathered_for_as_long_as_its_trigger_says(running: Running) -> None:
+    begun = time.monotonic()
+    bodies = [f"gathered-{number}" for number in range(3)]
+    send(running, "Gathered", *bodies)
+    assert consumed_together(running, bodies) == {"3"}
+    assert time.monotonic() - begun >= WINDOW_S
+
+
+def test_a_batch_goes_before_its_window_ends_when_it_is_full_or_would_be_too_large(running: Running) -> None:
+    large = [f"large-{number}" for number in range(7)]
+    send(running, "Filled", *(body + " " * 900_000 for body in large))
+    assert consumed_together(running, large[:6]) == {"6"}, "with the seventh they would exceed 6 MB"
+    small = [f"small-{number}" for number in range(19)]
+    send(running, "Filled", *small)
+    assert consumed_together(running, [large[6], *small]) == {"20"}
 
 
 def test_a_record_of_a_dead_or_foreign_process_is_not_believed(tmp_path: Path) -> None:

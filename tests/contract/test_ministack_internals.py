@@ -11,6 +11,7 @@ from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
 from ministack.core.persistence import save_all
 from ministack.services import cloudwatch, eventbridge, lambda_svc, s3, scheduler, sqs
+from ministack.services.cloudformation import provisioners
 
 SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_runtime._worker_class_for: ("config",),
@@ -77,7 +78,7 @@ def test_a_queue_s_url_is_made_of_the_names_the_adapter_sets() -> None:
 def test_the_poller_asks_the_replaced_function_for_a_batch() -> None:
     assert {"_receive_messages_for_esm", "_iter_all_esms"} <= set(lambda_svc._poll_sqs.__code__.co_names)
     assert "_ESM_SQS_DEFAULT_CONCURRENCY" in lambda_svc._sqs_esm_concurrency.__code__.co_names
-    assert "MaximumBatchingWindowInSeconds" in lambda_svc._create_esm.__code__.co_consts
+    assert "MaximumBatchingWindowInSeconds" in provisioners._lambda_esm_create.__code__.co_consts
     assert hasattr(sqs, "_queues_lock")
 
 

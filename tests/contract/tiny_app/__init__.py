@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 FUNCTIONS = Path(__file__).parent / "functions"
+WINDOW_S = 2
+"""Of the queue Gathered."""
 BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
 
 ROLE = {
@@ -83,16 +85,23 @@ def _serving(code: str, layer: str) -> dict[str, Any]:
             },
         },
     }
-    trigger = {
-        "Type": "AWS::Lambda::EventSourceMapping",
-        "Properties": {"EventSourceArn": {"Fn::GetAtt": ["Work", "Arn"]}, "FunctionName": {"Ref": "Probe"}},
-    }
-    queues = {"Work": {"Type": "AWS::SQS::Queue"}, "Parked": {"Type": "AWS::SQS::Queue"}, "Trigger": trigger}
+    queues = {**_triggering_queue("Work"), "Parked": {"Type": "AWS::SQS::Queue"}}
+    queues |= _triggering_queue("Gathered", BatchSize=20, MaximumBatchingWindowInSeconds=WINDOW_S)
+    queues |= _triggering_queue("Filled", BatchSize=20, MaximumBatchingWindowInSeconds=300)
     references = {"ProbeName": "Probe", "WorkUrl": "Work", "ParkedUrl": "Parked", "MachineArn": "Machine"}
+    references |= {"GatheredUrl": "Gathered", "FilledUrl": "Filled"}
     references |= {"ApiId": "Api", "ApiStage": "Stage", "ApiKeyId": "Key"}
     return {
         "Resources": {"Role": ROLE, "Package": package, "Probe": probe, "Machine": machine, **queues, **_api()},
         "Outputs": {name: {"Value": {"Ref": resource}} for name, resource in references.items()},
+    }
+
+
+def _triggering_queue(name: str, **batches: int) -> dict[str, Any]:
+    mapping = {"EventSourceArn": {"Fn::GetAtt": [name, "Arn"]}, "FunctionName": {"Ref": "Probe"}, **batches}
+    return {
+        name: {"Type": "AWS::SQS::Queue"},
+        f"{name}Trigger": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
     }
 
 

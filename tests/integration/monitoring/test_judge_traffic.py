@@ -299,6 +299,16 @@ def test_a_challenger_that_fails_is_ended(serving: Plant, mode: str, capsys: pyt
     assert (champion(serving), traffic(serving)) == (1, None)
 
 
+@pytest.mark.parametrize("score", [1e154, 1e300])
+def test_a_challenger_whose_errors_are_more_than_can_be_added_up_is_ended(serving: Plant, score: float) -> None:
+    start(serving)
+    one, other = answers("champion", 100), answers("challenger", 100, score=score)
+    write(one, other, happened(one, 0.9), happened(other, 0.9))
+    report = judge(serving)
+    assert (report.verdict, report.variants[1].outcomes) == ("abort", 100)
+    assert report.reasons[0].startswith("the challenger is worse")
+
+
 @pytest.mark.parametrize(("latency_ms", "verdict"), [(30, "abort"), (9, "continue"), (19, "continue")])
 def test_a_challenger_that_is_slow_is_ended(serving: Plant, latency_ms: float, verdict: str) -> None:
     """Three times as slow; three times as slow, and still fast; less than twice as slow."""
@@ -306,6 +316,15 @@ def test_a_challenger_that_is_slow_is_ended(serving: Plant, latency_ms: float, v
     write(answers("champion", 100, latency_ms=3 if latency_ms == 9 else 10))
     write(answers("challenger", 100, latency_ms=latency_ms))
     assert judge(serving).verdict == verdict
+
+
+def test_a_challenger_that_fails_for_the_same_rows_as_the_champion_is_not_ended_by_chance(serving: Plant) -> None:
+    start(serving, guardrails=Guardrails(maximum_fallback_share=0.02))
+    write(answers("champion", 100, answered_by=["fallback:previous", *["model"] * 19]))
+    write(answers("challenger", 100, answered_by=["fallback:champion", *["model"] * 10]))
+    report = judge(serving)
+    assert [each.fallback_share for each in report.variants] == pytest.approx([0.05, 0.1])
+    assert (report.verdict, report.guardrails[0].broken) == ("continue", False)
 
 
 def test_few_rows_break_no_guardrail(serving: Plant) -> None:
@@ -395,6 +414,17 @@ def test_a_shadow_that_is_worse_never_answers(serving: Plant) -> None:
     report = judge(serving, at=NOW + 3 * HOUR / 2)
     assert report.reasons[0].startswith("the challenger is worse")
     assert (champion(serving), traffic(serving)) == (1, None)
+
+
+def test_outcomes_of_one_pump_alone_say_nothing_of_a_shadow(serving: Plant) -> None:
+    """Of the other one outcomes are known as well, and no score to compare with them."""
+    start(serving, "shadow", share=1, ends_at=NOW + 2 * HOUR)
+    seen = answers("champion", 40, shadow=True, pumps=2)
+    halved = seen.model_copy(update={"score": (None, SURE) * 20})
+    write(halved, happened(halved, 0.6))
+    report = judge(serving, at=NOW + HOUR)
+    assert (report.verdict, report.difference) == ("continue", None)
+    assert [each.outcomes for each in report.variants] == [20, 40]
 
 
 def test_a_shadow_that_cannot_score_is_ended(serving: Plant) -> None:

@@ -115,6 +115,16 @@ def test_a_version_that_healed_is_written_off_the_board_and_starts_anew(workers:
     assert breaker.rest_of(2) is None
 
 
+def test_a_version_that_answers_long_after_its_rest_is_forgotten(workers: Workers) -> None:
+    breaker = workers.hire()
+    fail(breaker)
+    workers.wait(FIRST_PAUSE_S + LONGEST_PAUSE_S)
+    breaker.succeeded(2)
+    assert workers.board.resting() == []
+    fail(breaker, 2)
+    assert breaker.rest_of(2) is None
+
+
 def test_who_meets_one_failure_learns_what_the_others_found(workers: Workers) -> None:
     first, second = workers.hire(), workers.hire()
     fail(first)

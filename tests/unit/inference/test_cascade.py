@@ -131,6 +131,14 @@ def test_rules_that_cannot_be_run_leave_the_rows_to_the_models() -> None:
     assert [type(failure).__name__ for failure in answer.failures] == ["ModelLoadError"]
 
 
+def test_rules_that_were_not_deployed_are_told_and_leave_the_rows_to_the_models() -> None:
+    answer = world_of(["sound"], None)(pump_row(pressure=50))
+    assert answer.answered_by == ["model"]
+    assert [str(failure) for failure in answer.failures] == [
+        "the rules of 'pump-failure' were not deployed with it; deploy again"
+    ]
+
+
 def test_a_rule_needs_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(["no model", "no model"], None)
     answer = fresh_predictor(world).predict(DEFINITION, [pump_row(pressure=50)] * 3, ["a", "b", "c"])

@@ -1,11 +1,15 @@
 """What makes a version rest, and what does not, however often somebody sends it."""
 
+import json
+import math
 from datetime import timedelta
 
+import onnx
 import pytest
 
 from everloop.contracts.registry import Breaker
-from everloop.errors import ModelTooSlowError, VersionRestsError
+from everloop.errors import ModelTooSlowError, ModelUnavailableError, VersionRestsError
+from everloop.inference import predictor
 from everloop.inference.predictor import Predictor
 from everloop.inference.versions import Versions
 from tests.failing_models import FOR_EVER, laborious_model, model_that_raises
@@ -49,6 +53,27 @@ def test_a_version_that_cannot_be_loaded_is_not_read_again_while_it_rests() -> N
     for _ in range(20):
         assert world().answered_by == ["fallback:previous"]
     assert sum(key.endswith("versions/2/model.onnx") for key in world.store.reads) == 3
+
+
+def test_what_nobody_foresaw_is_the_versions_failure() -> None:
+    """Python reads Infinity in its metadata, and no integer can be made of it."""
+    odd = onnx.load_from_string(constant_model(0.75))
+    (metadata,) = odd.metadata_props
+    metadata.value = json.dumps({**json.loads(metadata.value), "items": math.inf})
+    world = serving(constant_model(0.25), odd.SerializeToString())
+    answer = world()
+    assert answer.answered_by == ["fallback:previous"]
+    assert "version 2 failed: OverflowError" in str(answer.failures[0])
+    with pytest.raises(ModelUnavailableError, match="OverflowError"):
+        world(pinned_version=2)
+
+
+def test_many_rows_of_a_patient_definition_leave_time_for_those_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "_LONGEST_S", 0.05)
+    world = serving(constant_model(0.25), laborious_model(steps=FOR_EVER), serving={"latency_slo_ms": 1e300})
+    answer = world(*[pump_row()] * 200)
+    assert set(answer.answered_by) == {"fallback:previous"}
+    assert [type(failure) for failure in answer.failures] == [ModelTooSlowError]
 
 
 def test_another_worker_learns_it_from_its_first_failure() -> None:

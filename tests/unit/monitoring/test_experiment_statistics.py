@@ -169,6 +169,12 @@ def test_rows_of_one_user_are_no_evidence_however_many() -> None:
     assert found is None
 
 
+def test_pairs_of_one_user_are_no_evidence_whatever_number_he_has() -> None:
+    excess = np.random.default_rng(9).normal(1, 0.1, 100)
+    for unit in (0, 1, 7):
+        assert mean_of_pairs(excess, np.full(100, unit)) is None
+
+
 def test_the_boundary_is_the_sharpest_where_it_says() -> None:
     rows = np.geomspace(10, 1e7, 2_000)
     assert rows[boundary(rows).argmin()] == pytest.approx(SHARPEST_AT, rel=0.15)

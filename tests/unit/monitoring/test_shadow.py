@@ -17,7 +17,7 @@ from everloop.monitoring.log import write_messages
 from everloop.monitoring.shadow import PAUSE_S, Challengers
 from everloop.scorer import METADATA_KEY, RECOMMENDED, SCORES, Scorer
 from everloop.stores.predictions import PredictionLog
-from everloop.stores.registry import ModelRegistry
+from everloop.stores.registry import ModelRegistry, VersionReader
 from tests import logged, shoppers
 from tests.fakes import InMemoryObjectStore
 from tests.logged import Logged, id_of
@@ -139,6 +139,21 @@ def test_a_challenger_that_never_ends_is_stopped_and_left_alone(world: World) ->
     other = row | {"shadow_version": 2}
     challengers.score(world.definition, [other])
     assert (other["shadow_score"], other["shadow_error"]) == (0.75, None)
+
+
+def test_to_load_a_challenger_is_no_part_of_what_a_row_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(world.registry, MODEL, "run-1", constant_model(0.75))
+    seconds = [0.0]
+
+    class Far(VersionReader):
+        def read(self, model: str, version: int, name: str) -> bytes:
+            seconds[0] += 5
+            return super().read(model, version, name)
+
+    monkeypatch.setattr("everloop.monitoring.shadow.time.perf_counter", lambda: seconds[0])
+    row = {"input_pressure": 1.0, "shadow_version": 1, "shadow_score": None, "shadow_error": None}
+    Challengers(Far(world.models)).score(world.definition, [row])
+    assert (row["shadow_score"], row["shadow_latency_ms"], seconds) == (0.75, 0, [5])
 
 
 def test_what_reads_personal_data_cannot_score_beside(tmp_path: Path) -> None:

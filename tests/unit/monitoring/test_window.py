@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, PredictionsMessage
+from everloop.contracts.traffic import Traffic
 from everloop.errors import NotFoundError
 from everloop.monitoring.log import Message, parse_message, write_messages
 from everloop.monitoring.shadow import Challengers
+from everloop.monitoring.trial import read_trial
 from everloop.monitoring.window import CurrentWindow, read_window
 from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import VersionReader
@@ -31,7 +33,7 @@ def prediction(number: int, *, at: datetime = START, **fields: Any) -> Logged:
     return Logged(prediction_id=id_of(number, START), event_time=at.isoformat(), **row)
 
 
-def outcome(number: int, actual: float, *, at: datetime = START) -> OutcomeRecord:
+def outcome(number: int, actual: float | str, *, at: datetime = START) -> OutcomeRecord:
     return OutcomeRecord(prediction_id=id_of(number, START), actual=actual, observed_at=at.isoformat())
 
 
@@ -62,8 +64,8 @@ class Lake:
     def read(self, *, version: int = 1, end: datetime = END, definition: Any = DEFINITION) -> CurrentWindow:
         return read_window(
             definition,
-            self._files("predictions"),
-            self._files("outcomes"),
+            self.local("predictions"),
+            self.local("outcomes"),
             folder=self._folder,
             version=version,
             start=START,
@@ -71,7 +73,7 @@ class Lake:
             input_names=list(INPUTS),
         )
 
-    def _files(self, kind: str) -> list[Path]:
+    def local(self, kind: str) -> list[Path]:
         paths = []
         for number, key in enumerate(self.log.keys(kind, DEFINITION.name, START.date(), END.date())):
             paths.append(self._folder / f"{kind}-{number}.parquet")
@@ -146,6 +148,26 @@ def test_outcomes_may_arrive_before_their_predictions_or_without(lake: Lake) -> 
     lake.write(outcomes(outcome(1, 1.0), outcome(99, 1.0)))
     lake.write(predictions(prediction(1)))
     assert lake.read().actual.tolist() == ["1.0"]
+
+
+def test_one_long_outcome_does_not_make_all_others_take_as_much(lake: Lake, tmp_path: Path) -> None:
+    rows = [prediction(number) for number in range(50)]
+    lake.write(predictions(*rows), outcomes(outcome(0, "x" * 100_000), *(outcome(n, "y") for n in range(1, 50))))
+    traffic = Traffic(
+        mode="ab", challenger=2, share=0.5, salt="", started_at=START, ends_at=END, step_since=START - timedelta(hours=1)
+    )
+    trial = read_trial(
+        DEFINITION,
+        traffic,
+        lake.local("predictions"),
+        lambda _: lake.local("outcomes"),
+        folder=tmp_path,
+        shares_since=[traffic.step_since],
+        until=END,
+    )
+    for found in (lake.read(), trial.known):
+        assert sorted(map(len, found.actual)) == [1] * 49 + [100_000]
+        assert found.actual.nbytes + found.label.nbytes < 10_000
 
 
 def test_the_window_begins_at_its_start_and_ends_before_its_end(lake: Lake) -> None:

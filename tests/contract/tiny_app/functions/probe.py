@@ -52,8 +52,9 @@ def describe(event):
 def consume(event):
     import boto3
 
+    lake, together = boto3.client("s3"), str(len(event["Records"]))
     for record in event["Records"]:
-        boto3.client("s3").put_object(Bucket=os.environ["LAKE"], Key=f"consumed/{record['body']}")
+        lake.put_object(Bucket=os.environ["LAKE"], Key=f"consumed/{record['body'].strip()}", Body=together)
 
 
 def answer(event):

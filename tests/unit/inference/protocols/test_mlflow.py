@@ -1,6 +1,7 @@
 """What MLflow's scoring server understands: four JSON shapes, and CSV. Its own client is in tests/oracle."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -125,6 +126,14 @@ def test_json_of_another_shape_is_refused_with_what_was_expected(body: Any, expe
 )
 def test_csv_that_is_none_is_refused_with_its_line(lines: list[str], expected: str) -> None:
     assert expected in refusal(world(), "\n".join(lines), **CSV)
+
+
+def test_a_cell_of_many_digits_is_read_once() -> None:
+    """Two ways to share them out would be tried in as many orders: minutes for one cell."""
+    begun = time.perf_counter()
+    told = refusal(world(), "pressure\n" + "1" * 100_000 + "x", 422, **CSV)
+    assert "column 'pressure': expected number" in told
+    assert time.perf_counter() - begun < 5
 
 
 def test_cells_that_do_not_fit_are_named_with_row_and_column() -> None:

@@ -422,6 +422,17 @@ def test_a_model_is_ready_when_every_row_would_be_answered(
     assert server.status == (200 if models or fallback else 400)
 
 
+def test_a_champion_that_is_gone_leaves_it_to_the_one_before() -> None:
+    asked = World(pump_failure(serving={}), constant_model(0.25), constant_model(0.75))
+    route = "GET /v2/models/{model}/ready"
+    del asked.objects.objects["pump-failure/versions/2/manifest.json"]
+    assert asked.ask(route).status == 200
+    alone = World(pump_failure(serving={}), constant_model(0.25))
+    del alone.objects.objects["pump-failure/versions/1/manifest.json"]
+    answer = alone.ask(route)
+    assert (answer.status, answer.document) == (400, {"name": "pump-failure", "ready": False})
+
+
 def test_a_pinned_version_is_ready_when_it_can_be_loaded() -> None:
     asked = world(constant_model(0.25), constant_model(0.75))
     asked.objects.objects["pump-failure/versions/1/model.onnx"] = b"damaged"

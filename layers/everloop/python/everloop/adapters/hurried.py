@@ -227,12 +227,15 @@ class HurriedItems:
         unique = list(dict.fromkeys(keys))
         chunks = (unique[start : start + _KEYS_PER_CALL] for start in range(0, len(unique), _KEYS_PER_CALL))
         now = self._clock.now().timestamp()
-        return {
-            item["pk"]["S"]: base64.b64decode(item["state"]["B"])
-            for chunk in chunks
-            for item in self._items(chunk)
-            if now < float(item["expires_at"]["N"])
-        }
+        try:
+            return {
+                item["pk"]["S"]: base64.b64decode(item["state"]["B"])
+                for chunk in chunks
+                for item in self._items(chunk)
+                if now < float(item["expires_at"]["N"])
+            }
+        except (KeyError, TypeError, ValueError) as error:  # an item that somebody else wrote
+            raise StorageError(f"table {self._table}: an item cannot be read: {error!r}") from error
 
     def _items(self, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
         asked: dict[str, Any] = {self._table: {"Keys": [{"pk": {"S": key}} for key in keys]}}

@@ -1,8 +1,7 @@
 """Answer each row by a rule, the version it is assigned to, the versions behind it, or the declared constant."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,7 +26,7 @@ from everloop.inference.assignment import assigned
 from everloop.inference.history import HistoryLookup
 from everloop.inference.rows import to_columns
 from everloop.inference.rules import NO_RULE, Rules
-from everloop.inference.versions import Versions
+from everloop.inference.versions import Versions, foreseen
 from everloop.inference.watchdog import Watchdog
 from everloop.scorer import Recommended, Scorer
 
@@ -74,8 +73,8 @@ class Predictor:
         return answer
 
     def _ask_alone(self, definition: Definition, version: int, answer: Answer) -> None:
-        with _foreseen(version):
-            scorer = self._versions.scorer(definition, version)
+        scorer = self._versions.scorer(definition, version)
+        with foreseen(version):
             part, finite = self._scored(definition, scorer, version, answer.inputs, answer.failures)
         if not all(finite):
             raise _not_finite(version, finite)
@@ -134,15 +133,14 @@ class Predictor:
         columns = answer.inputs if everyone else {name: values[rows] for name, values in answer.inputs.items()}
         breaker = self._versions.breaker(definition.name)
         try:
-            with _foreseen(version):
-                scorer = self._versions.working_scorer(definition, version)
+            scorer = self._versions.working_scorer(definition, version)
         except (ModelUnavailableError, StorageError) as error:
             if not isinstance(error, VersionRestsError | StorageError):  # S3 is no version's fault
                 breaker.failed(version, str(error))
             answer.failures.append(error)
             return rows
         try:
-            with _foreseen(version):
+            with foreseen(version):
                 part, finite = self._scored(definition, scorer, version, columns, answer.failures)
         except ModelUnavailableError as error:
             # What fails fast costs nobody anything, and may be the doing of one caller's rows.
@@ -205,17 +203,6 @@ class Predictor:
         except ModelUnavailableError:
             return True
         return False
-
-
-@contextmanager
-def _foreseen(version: int) -> Iterator[None]:
-    """Whatever its file makes Python raise, it is this version that cannot answer, and the next in line does."""
-    try:
-        yield
-    except EverloopError:
-        raise
-    except Exception as error:
-        raise ModelUnavailableError(f"version {version} failed: {type(error).__name__}: {error}") from error
 
 
 def _allowed_s(definition: Definition, rows: int) -> float:

@@ -1,9 +1,12 @@
 """Whether models could answer now, and in which versions."""
 
+from collections.abc import Callable
+
 from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Aliases
-from everloop.errors import ModelUnavailableError, NotFoundError, StorageError
+from everloop.errors import ModelUnavailableError, StorageError
 from everloop.inference.versions import Versions
+from everloop.scorer import Scorer
 
 
 class Readiness:
@@ -18,11 +21,12 @@ class Readiness:
         """Whether this version can be loaded; of none, whether every row would get an answer, which rules alone do not
         see to. Raises NotFoundError for a version that there is not."""
         if version is not None:
-            return self._can_be_loaded(definition, version)
+            return _is_given(self._versions.scorer, definition, version)
         if definition.serving.fallback is not None:
             return True
         aliases = self._aliases(definition)
-        return any(self._works(definition, each) for each in (aliases.champion, aliases.predecessor) if each)
+        line = (each for each in (aliases.champion, aliases.predecessor) if each is not None)
+        return any(_is_given(self._versions.working_scorer, definition, each) for each in line)
 
     def check_version(self, definition: Definition, version: int) -> None:
         """Raises NotFoundError when there is none; StorageError, and IntegrityError for a damaged one."""
@@ -37,16 +41,10 @@ class Readiness:
     def _aliases(self, definition: Definition) -> Aliases:
         return self._versions.aliases(definition.name, [])
 
-    def _works(self, definition: Definition, version: int) -> bool:
-        """Also when it is gone: an alias names it, not the caller."""
-        try:
-            return self._can_be_loaded(definition, version)
-        except NotFoundError:
-            return False
 
-    def _can_be_loaded(self, definition: Definition, version: int) -> bool:
-        try:
-            self._versions.scorer(definition, version)
-        except (ModelUnavailableError, StorageError):
-            return False
-        return True
+def _is_given(scorer: Callable[[Definition, int], Scorer], definition: Definition, version: int) -> bool:
+    try:
+        scorer(definition, version)
+    except (ModelUnavailableError, StorageError):
+        return False
+    return True

@@ -1,5 +1,7 @@
 """Warm state of one worker: who is champion, the versions it has loaded, and those that rest."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from everloop.contracts.definition import Definition
@@ -65,8 +67,9 @@ class Versions:
         key = definition.name, version
         scorer = self._scorers.pop(key, None)
         if scorer is None:
-            scorer = Scorer(self._registry.read(definition.name, version, MODEL_FILE))
-            scorer.check_schema(definition)
+            with foreseen(version):
+                scorer = Scorer(self._registry.read(definition.name, version, MODEL_FILE))
+                scorer.check_schema(definition)
             while len(self._scorers) >= _KEPT_SCORERS:
                 self._scorers.pop(next(iter(self._scorers)))
         self._scorers[key] = scorer
@@ -81,3 +84,14 @@ class Versions:
             return self.scorer(definition, version)
         except NotFoundError as error:
             raise ModelMissingError(error.detail) from error
+
+
+@contextmanager
+def foreseen(version: int) -> Iterator[None]:
+    """Whatever its file makes Python raise, it is this version that cannot answer, and the next in line does."""
+    try:
+        yield
+    except EverloopError:
+        raise
+    except Exception as error:
+        raise ModelUnavailableError(f"version {version} failed: {type(error).__name__}: {error}") from error

@@ -17,7 +17,7 @@ from everloop.monitoring.digests import Digests
 from everloop.monitoring.experiment_verdict import decide_experiment
 from everloop.monitoring.losses import loss_of
 from everloop.monitoring.statistics import sample_ratio
-from everloop.monitoring.statistics.confidence_sequence import Difference, boundary, difference_of_means, mean_of_pairs
+from everloop.monitoring.statistics.confidence_sequence import Difference, difference_of_means, mean_of_pairs
 from everloop.monitoring.trial import (
     CHALLENGER,
     CHAMPION,
@@ -236,11 +236,10 @@ def _guardrails(definition: Definition, traffic: Traffic, present: ByVariant) ->
 
 
 def _by_chance(champion: Counts, challenger: Counts) -> float:
-    """What their fallback shares may ever differ by, however often one looks, while both fail alike."""
+    """Two standard errors of the difference of their fallback shares, were both to fail alike."""
     counts = [each for each in (champion, challenger) if each.rows]
     alike = sum(each.rows * each.fallback_share for each in counts) / sum(each.rows for each in counts)
-    each_row = sum(1 / each.rows for each in counts)
-    return float(boundary(2 / each_row)) * (alike * (1 - alike) * each_row) ** 0.5
+    return 2.0 * (alike * (1 - alike) * sum(1 / each.rows for each in counts)) ** 0.5
 
 
 def _variant(trial: Trial, losses: Floats, challenger: bool, version: int | None) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from everloop.contracts.columns import Column, ColumnType
 from everloop.contracts.definition import Definition
@@ -55,7 +55,7 @@ _AS_THEY_ARE = "SELECT * FROM records"
 _FEATURE_TYPES = {Kind.NUMBER: "DOUBLE", Kind.BOOLEAN: "BOOLEAN", Kind.TEXT: "VARCHAR"}
 
 Message = PredictionsMessage | OutcomesMessage
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 
 def parse_message(body: str) -> Message:
