@@ -1,6 +1,7 @@
 """Judge the experiments that run, by schedule, or tell an operator how one does."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,9 @@ from everloop.stores.predictions import PredictionLog
 from everloop.stores.registry import ModelRegistry
 
 Event = dict[str, Any]
+
+A_TURN = timedelta(minutes=5)
+"""As often as the schedule asks."""
 
 
 @cache
@@ -53,13 +57,19 @@ def report(judged: ExperimentReport) -> None:
         count("ExperimentAborted", model=judged.model)
 
 
+def in_turn(models: Sequence[str], moment: datetime) -> list[str]:
+    """Another one is the first at each look: whose log takes all of the time costs the others some looks, not all."""
+    first = int(moment.timestamp() / A_TURN.total_seconds()) % max(len(models), 1)
+    return [*models[first:], *models[:first]]
+
+
 def lambda_handler(event: Event, context: object) -> dict[str, Any]:
     if "resource" in event:
         return tell(event, context)
     moment = datetime.fromisoformat(event["scheduled_time"])
     verdicts: dict[str, Any] = {}
     failures: list[Exception] = []
-    for model in known_models():
+    for model in in_turn(known_models(), moment):
         try:
             judged = judge().judge(load_definition(model), moment)
         except Exception as error:  # noqa: BLE001  # whatever it was: the other models' experiments are judged all the same

@@ -95,7 +95,7 @@ def test_a_run_ends_with_a_champion_that_recommends(shop: Plant, monkeypatch: py
     scores = [each["score"] for each in by_id["items"]]
     assert scores == sorted(scores, reverse=True)
     [logged] = shop.messages()
-    assert json.loads(json.loads(logged)["records"][0]["label"]) == [each["item"] for each in by_id["items"]]
+    assert json.loads(json.loads(logged)["label"][0]) == [each["item"] for each in by_id["items"]]
 
 
 def test_every_step_may_be_repeated_and_makes_the_same(shop: Plant) -> None:

@@ -103,6 +103,16 @@ def test_the_champion_answers() -> None:
     assert answer.failures == []
 
 
+def test_aliases_that_are_gone_leave_yesterdays_champion_and_are_told() -> None:
+    world = serving(constant_model(0.25))
+    assert world().failures == []
+    del world.store.objects[f"{MODEL}/aliases.json"]
+    world.clock.advance(2 * MAX_AGE)
+    answer = world()
+    assert answer.answered_by == ["model"]
+    assert [type(failure) for failure in answer.failures] == [IntegrityError]
+
+
 def test_each_row_gets_its_own_answer_in_order() -> None:
     answer = serving(echo_model())(*(pump_row(pressure=pressure) for pressure in (0.0, 0.5, 0.25)))
     assert answer.scores == [0.0, 0.5, 0.25]

@@ -83,6 +83,7 @@ def test_what_went_wrong_stands_out_and_what_is_not_known_is_said(capsys: pytest
             sample_ratio=SampleRatio(share=0.25, champion=900, challenger=120, p_value=1e-12, mismatch=True),
             guardrails=(
                 GuardrailReport(name="fallback share", value=0.3, limit=0.02, broken=True),
+                GuardrailReport(name="fallback share", value=0.03, limit=0.02, broken=False),
                 GuardrailReport(name="latency", value=None, limit=2, broken=False),
                 GuardrailReport(name="latency", value=3.5714, limit=2, broken=False),
             ),
@@ -92,9 +93,10 @@ def test_what_went_wrong_stands_out_and_what_is_not_known_is_said(capsys: pytest
         capsys,
     )
     assert not any("difference" in line for line in lines)
-    assert lines[-5:] == [
+    assert lines[-6:] == [
         "sample ratio MISMATCH: 120 of 1,020 units for 25 % (p 1e-12)",
         "guardrail fallback share BROKEN: 0.3, at most 0.02",
+        "guardrail fallback share kept: 0.03, at most 0.02, which may be chance",
         "guardrail latency kept: too few rows, at most 2",
         "guardrail latency kept: 3.571, at most 2, fast enough all the same",
         "verdict: abort (only told): its loss is lower; and nothing is broken",

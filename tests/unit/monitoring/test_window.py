@@ -154,7 +154,13 @@ def test_one_long_outcome_does_not_make_all_others_take_as_much(lake: Lake, tmp_
     rows = [prediction(number) for number in range(50)]
     lake.write(predictions(*rows), outcomes(outcome(0, "x" * 100_000), *(outcome(n, "y") for n in range(1, 50))))
     traffic = Traffic(
-        mode="ab", challenger=2, share=0.5, salt="", started_at=START, ends_at=END, step_since=START - timedelta(hours=1)
+        mode="ab",
+        challenger=2,
+        share=0.5,
+        salt="",
+        started_at=START,
+        ends_at=END,
+        step_since=START - timedelta(hours=1),
     )
     trial = read_trial(
         DEFINITION,

@@ -33,7 +33,7 @@ from everloop.scorer import Recommended, Scorer
 _ROWS_WITHIN_SLO = 100
 """As many rows have `latency_slo_ms` together, more of them proportionally longer."""
 _LONGEST_S = 8.0
-"""Of one version: API Gateway waits 29 s, in which a challenger, the champion and the one before may all be too slow."""
+"""Of one version: API Gateway waits 29 s, in which challenger, champion and the one before may all be too slow."""
 _MS = 1_000
 
 

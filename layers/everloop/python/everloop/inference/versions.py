@@ -8,6 +8,7 @@ from everloop.contracts.definition import Definition
 from everloop.contracts.registry import Aliases, Manifest
 from everloop.errors import (
     EverloopError,
+    IntegrityError,
     ModelMissingError,
     ModelUnavailableError,
     NotFoundError,
@@ -45,6 +46,8 @@ class Versions:
             return known[1]
         try:
             aliases = self._registry.aliases(model)
+            if known and known[1].epoch and not aliases.epoch:
+                raise IntegrityError(f"{model}: aliases.json is gone; restore its last good version")
         except (ModelUnavailableError, StorageError) as error:
             failures.append(error)
             if known is None:

@@ -173,8 +173,9 @@ def _losses(definition: Definition, known: KnownRows) -> Floats:
     """Of the known rows [n], at most `_LARGEST`; NaN where an answer has none."""
     if not len(known.actual):
         return np.empty(0)
-    losses = loss_of(definition).of_rows(definition, known.actual, known.score, known.label)
-    return np.clip(losses, -_LARGEST, _LARGEST)
+    with np.errstate(over="ignore"):
+        losses = loss_of(definition).of_rows(definition, known.actual, known.score, known.label)
+    return np.clip(losses, 0, _LARGEST)
 
 
 def _difference(traffic: Traffic, trial: Trial, losses: Floats) -> LossDifference | None:
@@ -223,8 +224,7 @@ def _guardrails(definition: Definition, traffic: Traffic, present: ByVariant) ->
             name="fallback share beyond the champion's",
             value=excess,
             limit=limits.maximum_fallback_share,
-            broken=excess is not None
-            and excess > max(limits.maximum_fallback_share, _by_chance(champion, challenger)),
+            broken=excess is not None and excess > max(limits.maximum_fallback_share, _by_chance(champion, challenger)),
         ),
         GuardrailReport(
             name="median latency over the champion's",

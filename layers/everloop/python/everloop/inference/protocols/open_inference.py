@@ -20,6 +20,8 @@ from everloop.inference.rows import is_unicode
 _BINARY = "application/octet-stream"
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _PLATFORM = "onnxruntime_onnx"
+_ID_LENGTH = 1_000
+"""It comes back, and Lambda takes 6 MB of answer."""
 _KEYS = {"id", "inputs", "outputs", "parameters"}
 
 
@@ -65,8 +67,8 @@ def infer(request: Request, endpoint: Endpoint) -> Response:
         got = shown(document) if not isinstance(document, dict) else f"key {shown(min(document.keys() - _KEYS))}"
         raise MalformedBodyError(f"expected an object with 'inputs' and maybe 'id', 'outputs', 'parameters', got {got}")
     request_id = document.get("id")
-    if request_id is not None and not (isinstance(request_id, str) and is_unicode(request_id)):
-        raise MalformedBodyError(f"id: expected a text, got {shown(request_id)}")
+    if request_id is not None and not _is_id(request_id):
+        raise MalformedBodyError(f"id: expected a text of at most {_ID_LENGTH} characters, got {shown(request_id)}")
     fields = _outputs(document, definition)
     rows = to_rows(document.get("inputs"), content, definition)
     reply = endpoint.answer(definition, rows, request)
@@ -101,6 +103,10 @@ ROUTES: dict[str, Handle] = {
 
 def refuse(status: int, detail: str, problems: Problems) -> dict[str, Any]:
     return {"error": told(detail, problems)}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _ID_LENGTH and is_unicode(value)
 
 
 def _asked(request: Request, endpoint: Endpoint) -> tuple[Definition, int | None]:

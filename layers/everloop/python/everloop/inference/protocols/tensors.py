@@ -82,13 +82,15 @@ def to_rows(inputs: Any, content: bytes | None, definition: Definition) -> list[
             known = tensor.get("name") if isinstance(tensor, dict) else None
             named = f" ({shown(known)})" if isinstance(known, str) else ""
             problems.append(f"inputs[{place}]{named}: expected {error.expected}, got {error.got}")
+            if len(problems) == _MAXIMUM_PROBLEMS:  # a body has room for millions
+                break
     counts = {len(values) for values in columns.values()}
     if not problems and len(counts) > 1:
         problems.append(f"expected tensors with the same number of rows, got {', '.join(map(str, sorted(counts)))}")
     if not problems and behind.left:
         problems.append(f"{behind.left} byte(s) lie behind the tensors that no binary_data_size speaks of")
     if problems:
-        raise MalformedBodyError("; ".join(problems[:_MAXIMUM_PROBLEMS]))
+        raise MalformedBodyError("; ".join(problems))
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
