@@ -258,7 +258,7 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_ours(script: Callable[...,
         HurriedItems("table", CLOCK).get(["key"])
 
 
-@pytest.mark.parametrize("item", ['{}', '{"pk": {"S": "k"}, "state": {"B": "?"}, "expires_at": {"N": "never"}}', "[]"])
+@pytest.mark.parametrize("item", ["{}", '{"pk": {"S": "k"}, "state": {"B": "?"}, "expires_at": {"N": "never"}}', "[]"])
 def test_an_item_that_somebody_else_wrote_is_an_error_of_ours(script: Callable[..., None], item: str) -> None:
     script((200, f'{{"Responses": {{"table": [{item}]}}}}'.encode()))
     with pytest.raises(StorageError, match="table table: an item cannot be read"):

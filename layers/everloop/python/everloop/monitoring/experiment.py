@@ -1,5 +1,6 @@
 """Judge the experiment of a model from its log, and have promoted, stepped or ended what is decided."""
 
+import math
 import tempfile
 from datetime import UTC, datetime
 from functools import partial
@@ -239,7 +240,7 @@ def _by_chance(champion: Counts, challenger: Counts) -> float:
     """Two standard errors of the difference of their fallback shares, were both to fail alike."""
     counts = [each for each in (champion, challenger) if each.rows]
     alike = sum(each.rows * each.fallback_share for each in counts) / sum(each.rows for each in counts)
-    return 2.0 * (alike * (1 - alike) * sum(1 / each.rows for each in counts)) ** 0.5
+    return 2 * math.sqrt(alike * (1 - alike) * sum(1 / each.rows for each in counts))
 
 
 def _variant(trial: Trial, losses: Floats, challenger: bool, version: int | None) -> dict[str, Any]:

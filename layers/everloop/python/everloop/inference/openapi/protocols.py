@@ -154,7 +154,7 @@ def tensors_schema(definition: Definition) -> Schema:
     output = _object(["name"], name=names, parameters={"type": "object"})
     return _object(
         ["inputs"],
-        id=_TEXT,
+        id=_TEXT | {"maxLength": ID_LENGTH},
         parameters={"type": "object"},
         inputs={"type": "array", "items": tensor, "minItems": 1},
         outputs={"type": "array", "items": output},

@@ -20,7 +20,7 @@ from everloop.inference.rows import is_unicode
 _BINARY = "application/octet-stream"
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _PLATFORM = "onnxruntime_onnx"
-_ID_LENGTH = 1_000
+ID_LENGTH = 1_000
 """It comes back, and Lambda takes 6 MB of answer."""
 _KEYS = {"id", "inputs", "outputs", "parameters"}
 
@@ -68,7 +68,7 @@ def infer(request: Request, endpoint: Endpoint) -> Response:
         raise MalformedBodyError(f"expected an object with 'inputs' and maybe 'id', 'outputs', 'parameters', got {got}")
     request_id = document.get("id")
     if request_id is not None and not _is_id(request_id):
-        raise MalformedBodyError(f"id: expected a text of at most {_ID_LENGTH} characters, got {shown(request_id)}")
+        raise MalformedBodyError(f"id: expected a text of at most {ID_LENGTH} characters, got {shown(request_id)}")
     fields = _outputs(document, definition)
     rows = to_rows(document.get("inputs"), content, definition)
     reply = endpoint.answer(definition, rows, request)
@@ -106,7 +106,7 @@ def refuse(status: int, detail: str, problems: Problems) -> dict[str, Any]:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= _ID_LENGTH and is_unicode(value)
+    return isinstance(value, str) and len(value) <= ID_LENGTH and is_unicode(value)
 
 
 def _asked(request: Request, endpoint: Endpoint) -> tuple[Definition, int | None]:
