@@ -1,7 +1,7 @@
 """Judge the experiments that run, by schedule, or tell an operator how one does."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from everloop.stores.registry import ModelRegistry
 
 Event = dict[str, Any]
 
-A_TURN = timedelta(minutes=5)
+A_TURN_S = 300
 """As often as the schedule asks."""
 
 
@@ -59,7 +59,7 @@ def report(judged: ExperimentReport) -> None:
 
 def in_turn(models: Sequence[str], moment: datetime) -> list[str]:
     """Another one is the first at each look: whose log takes all of the time costs the others some looks, not all."""
-    first = int(moment.timestamp() / A_TURN.total_seconds()) % max(len(models), 1)
+    first = int(moment.timestamp() / A_TURN_S) % max(len(models), 1)
     return [*models[first:], *models[:first]]
 
 

@@ -16,13 +16,10 @@ from everloop.stores.registry import VersionReader
 
 
 @cache
-def log() -> PredictionLog:
-    return PredictionLog(S3ObjectStore(LogPredictionsSettings.from_env().lake_bucket))
-
-
-@cache
-def challengers() -> Challengers:
-    return Challengers(VersionReader(S3ObjectStore(LogPredictionsSettings.from_env().models_bucket)))
+def stores() -> tuple[PredictionLog, Challengers]:
+    settings = LogPredictionsSettings.from_env()
+    versions = VersionReader(S3ObjectStore(settings.models_bucket))
+    return PredictionLog(S3ObjectStore(settings.lake_bucket)), Challengers(versions)
 
 
 def read(body: str) -> Message:
@@ -32,7 +29,8 @@ def read(body: str) -> Message:
 
 
 def write(messages: Sequence[Message]) -> None:
-    write_messages(messages, log(), load_definition, challengers())
+    log, challengers = stores()
+    write_messages(messages, log, load_definition, challengers)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
         super().__init__(func_name, {**config, "Environment": environment}, _with_bootstrap(code_zip))
         self._limit_bytes = int(config.get("MemorySize", 128)) * 1024 * 1024
         self._out_of_memory = False
-        self._output: _Output | None = None
+        self._output: Output | None = None
 
     def _spawn(self, init_timeout: float | None = None) -> None:
         self._out_of_memory = False
@@ -63,7 +63,7 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
         return type(handler.__name__, (handler,), {"disable_nagle_algorithm": True, "wbufsize": 64 * 1024})
 
     def _pump_output(self, stream: IO[bytes], lines: "queue.Queue[str]") -> None:
-        self._output = _Output(stream, lines)
+        self._output = Output(stream, lines)
         self._output.read_to_the_end()
 
     def _drain_stderr_bounded(self, **_: float) -> Any:
@@ -96,7 +96,7 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
                 time.sleep(MEMORY_POLL_S)
 
 
-class _Output:
+class Output:
     """The lines that a process prints, read by two threads: by one so that a full pipe never blocks the process, and
     by the one that has its answer.
     """

@@ -40,6 +40,8 @@ SIGNATURES: dict[Any, tuple[str, ...]] = {
     ProvidedWorker._spawn: ("self", "init_timeout"),
     ProvidedWorker._await_init: ("self", "init_timeout"),
     ProvidedWorker._build_handler_class: ("self", "generation", "pending"),
+    ProvidedWorker._pump_output: ("self", "stream", "log_queue"),
+    ProvidedWorker._drain_stderr: ("self",),
     ProvidedWorker._drain_stderr_bounded: ("self", "first_line_wait", "idle_confirm", "hard_cap"),
     ProvidedWorker.invoke: ("self", "event", "request_id", "trace_id", "invoked_function_arn"),
     ProvidedRuntimeError.__init__: ("self", "message", "error_type"),

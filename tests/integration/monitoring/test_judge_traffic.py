@@ -512,7 +512,7 @@ def test_the_others_are_judged_when_one_cannot_be(
 
 
 def test_every_model_is_the_first_to_be_judged_now_and_then() -> None:
-    looks = [JUDGED_AT + number * judge_traffic.A_TURN for number in range(3)]
+    looks = [JUDGED_AT + timedelta(seconds=number * judge_traffic.A_TURN_S) for number in range(3)]
     orders = [judge_traffic.in_turn(["a", "b", "c"], at) for at in looks]
     assert sorted(orders) == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"]]
     assert judge_traffic.in_turn([], JUDGED_AT) == []

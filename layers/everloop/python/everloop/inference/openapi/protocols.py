@@ -18,6 +18,7 @@ from everloop.inference.openapi.operation import (
     success,
 )
 from everloop.inference.openapi.requests import example_object
+from everloop.inference.protocols.open_inference import ID_LENGTH
 from everloop.inference.protocols.tensors import datatype_of, fields_of, to_tensors
 
 _TEXT: Schema = {"type": "string"}
