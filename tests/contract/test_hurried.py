@@ -224,7 +224,7 @@ def test_a_message_that_was_begun_and_is_not_stored_is_an_error_when_it_is_waite
     queue = HurriedQueue("url", CLOCK)
     script(*[(503, b"")] * 4)
     stored = queue.begin("body")
-    with pytest.raises(StorageError, match="not queued: sqs did not answer in 3 attempts: status 503"):
+    with pytest.raises(StorageError, match=r"not queued: sqs did not answer in 3 attempt\(s\): status 503"):
         stored()
     script((400, b'{"__type": "InvalidMessageContents"}'))
     with pytest.raises(StorageError, match=r"not queued: .*InvalidMessageContents"):
@@ -247,7 +247,7 @@ def test_who_is_busy_is_asked_again(script: Callable[..., None], busy: tuple[int
     script(busy, busy, (200, b"{}"))
     HurriedQueue("url", CLOCK).send("body")
     script(busy, busy)
-    with pytest.raises(StorageError, match="dynamodb did not answer in 2 attempts: status"):
+    with pytest.raises(StorageError, match=r"dynamodb did not answer in 2 attempt\(s\): status"):
         HurriedItems("table", CLOCK).get(["key"])
 
 
@@ -271,7 +271,7 @@ def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -
         started = time.monotonic()
         clock = FixedClock(NOW)
         objects = HurriedObjects("bucket", clock)
-        with pytest.raises(StorageError, match="s3 did not answer in 2 attempts: timed out"):
+        with pytest.raises(StorageError, match=r"s3 did not answer in 1 attempt\(s\): timed out"):
             objects.get("key")
         assert time.monotonic() - started < 10
         started = time.monotonic()
@@ -282,6 +282,19 @@ def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -
         clock.advance(timedelta(seconds=5))
         with pytest.raises(StorageError, match="timed out"):
             objects.get("key")
+
+
+def test_a_queue_that_hangs_costs_an_answer_one_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        queue = HurriedQueue("url", FixedClock(NOW))
+        stored = queue.begin("message")
+        started = time.monotonic()
+        with pytest.raises(StorageError, match="not queued: sqs did not answer within 2 s"):
+            stored()
+        assert time.monotonic() - started < 5
+        with pytest.raises(StorageError, match="did not answer a moment ago"):
+            queue.begin("another")()
 
 
 def test_who_is_busy_is_not_left_alone(script: Callable[..., None]) -> None:

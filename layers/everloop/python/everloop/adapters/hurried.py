@@ -63,22 +63,28 @@ class _Client:
                 f"{self._service} did not answer a moment ago, and is asked again in {_REST_S} s at most"
             )
         problem: object = None
+        attempts = 0
         begun = time.monotonic()
         for pause_s in self._pauses_s:
             time.sleep(pause_s)
+            attempts += 1
             try:
                 answer = self._send(method, self._root + path, headers or {}, body)
             except (OSError, HTTPException, KeyError, ValueError) as error:
                 self._close()
                 problem = str(error) or type(error).__name__
+                if time.monotonic() - begun >= _TIMEOUT_S:  # who hangs once will hang again, and a caller waits
+                    self._rest()
+                    break
             else:
                 if not _is_busy(answer):
                     self._rests_until = None
                     return answer
                 problem = f"status {answer.status}: {_told(answer)}"
-        if time.monotonic() - begun >= _TIMEOUT_S:
-            self._rests_until = self._clock.now() + timedelta(seconds=_REST_S)
-        raise StorageError(f"{self._service} did not answer in {len(self._pauses_s)} attempts: {problem}")
+        raise StorageError(f"{self._service} did not answer in {attempts} attempt(s): {problem}")
+
+    def _rest(self) -> None:
+        self._rests_until = self._clock.now() + timedelta(seconds=_REST_S)
 
     def call(self, target: str, request: Mapping[str, Any]) -> Any:
         """One operation of a service that speaks JSON."""
@@ -100,6 +106,10 @@ class _Client:
         def finish() -> Any:
             try:
                 answer = self._read()
+            except TimeoutError as error:
+                self._close()
+                self._rest()
+                raise StorageError(f"{self._service} did not answer within {_TIMEOUT_S} s") from error
             except (OSError, HTTPException):  # such as a kept connection that was closed while the worker was frozen
                 self._close()
                 return self.call(target, request)

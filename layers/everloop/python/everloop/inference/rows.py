@@ -19,6 +19,7 @@ from everloop.errors import InvalidRowsError
 
 MAXIMUM_PROBLEMS = 100
 """More than a person reads; the count in the message stays exact."""
+_LISTED_LEVELS = 20
 _ROWS_TOGETHER = 10
 """From here on a column is read as a whole; of fewer rows, each cell for itself is faster."""
 _INTEGER_BOUND = 2.0**63
@@ -223,10 +224,16 @@ def _read_text(value: Any, column: Column) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{column.type} (a JSON string)")
     if column.allowed is not None and value not in column.allowed:
-        raise ValueError(f"one of {', '.join(column.allowed)}")
+        raise ValueError(f"one of {_listed(column.allowed)}")
     if "\0" in value or not is_unicode(value):
         raise ValueError("text without NUL characters and lone surrogates")
     return value
+
+
+def _listed(levels: Sequence[str]) -> str:
+    """The first of them: up to a hundred problems name them, and there may be thousands."""
+    more = len(levels) - _LISTED_LEVELS
+    return ", ".join(levels[:_LISTED_LEVELS]) + (f" and {more} more (/openapi.json has all)" if more > 0 else "")
 
 
 def _read_timestamp(value: Any, column: Column) -> float:

@@ -348,7 +348,7 @@ class _Replay:
             " group by prediction_id) using (prediction_id)"
             f" order by hash(prediction_id) limit {_KNOWN_ROWS}"
         ).fetchnumpy()
-        texts = {name: np.asarray(read[name]).astype(np.str_) for name in ("actual", "label", "other_label")}
+        texts = {name: np.asarray(read[name], dtype=object) for name in ("actual", "label", "other_label")}
         return texts | {name: np.asarray(_filled(read[name]), np.float64) for name in ("score", "other_score")}
 
     def _metric(self, known: Mapping[str, Any]) -> Compared | None:
