@@ -359,7 +359,7 @@ def test_the_score_beside_is_told() -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (new_id(NOW), "one that was just made is written within seconds: ask again"),
+        (new_id(NOW, 7), "one that was just made is written within seconds: ask again"),
         ("P-7", "expected a UUID of version 7 in lower case, got 'P-7'"),
         ("../../aliases.json", "expected a UUID of version 7"),
     ],
