@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from local.commands.models import print_aliases
+from local.commands.replay import duration
 from local.console import AsJson, Name, announced, print_json, print_table, stdout, traffic_in_words
 from local.loop import Loop
 from local.target import Target
@@ -33,7 +34,9 @@ def start(
     share: Annotated[
         float | None, typer.Option(help="Of the entities, above 0 and at most 1; a canary has its steps instead.")
     ] = None,
-    during: Annotated[str | None, typer.Option("--for", help='How long at most, such as "7 days".')] = None,
+    during: Annotated[
+        str | None, typer.Option("--for", callback=duration, help="How long at most, such as 7d or '7 days'.")
+    ] = None,
     decide: Annotated[
         bool, typer.Option("--decide/--no-decide", help="Promote or stop by itself, or only tell.")
     ] = True,
@@ -60,6 +63,11 @@ def status(name: Name, as_json: AsJson = False) -> None:
         stdout.print(f"{name}: {traffic_in_words(traffic)} against version {found['champion']}, {until}")
     else:
         stdout.print(f"{name}: no experiment runs, version {found['champion'] or '–'} has all of the traffic")
+    if ended := found["ended"]:
+        how = {"traffic": "was stopped", "promote": "ended with a promotion", "rollback": "was ended by a rollback"}
+        stdout.print(
+            f"the last one {how[ended['action']]} at {_minute(ended['at'])} UTC by {ended['by']}: {ended['reason']}"
+        )
     if report:
         print_report(report)
 

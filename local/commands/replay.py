@@ -16,8 +16,10 @@ _DURATION = re.compile(r"(\d+)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)")
 _UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
-def duration(text: str) -> str:
+def duration(text: str | None) -> str | None:
     """As contracts write it: `7d` is `7 days`."""
+    if text is None:
+        return None
     match = _DURATION.fullmatch(text.strip())
     if not match or int(match[1]) == 0:
         raise typer.BadParameter(f"expected a duration such as 7d, 12h or '7 days', got {text!r}")

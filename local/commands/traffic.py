@@ -31,7 +31,9 @@ def predict(
 
 
 def _shown(value: Any) -> Any:
-    """Of a recommendation, the items alone: `--json` has their scores."""
+    """Of a recommendation, the items alone: `--json` has their scores. A boolean is shown as an outcome tells it."""
+    if isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, list):
         return ", ".join(str(each["item"]) if isinstance(each, dict) else str(each) for each in value)
     return value

@@ -17,7 +17,7 @@ from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage, Predi
 from everloop.contracts.traffic import Guardrails, Traffic
 from everloop.ids import new_id
 from everloop.registry.operations import Operations
-from everloop.registry.promotion import promote, start_traffic
+from everloop.registry.promotion import promote, start_traffic, stop_traffic
 from functions.monitoring import judge_traffic, log_predictions
 from tests.plant import LAKE, MODEL, Plant
 from tests.samples import MODELS, NOW, constant_model, event, register
@@ -529,7 +529,7 @@ def asked() -> dict[str, Any]:
 
 
 def test_an_operator_is_told_the_traffic_and_how_it_does_and_nothing_happens(serving: Plant) -> None:
-    assert asked() == {"model": MODEL, "champion": 1, "traffic": None, "report": None}
+    assert asked() == {"model": MODEL, "champion": 1, "traffic": None, "report": None, "ended": None}
     begun = start(serving)
     write(answers("champion", 400), answers("challenger", 100))
     found = asked()
@@ -547,6 +547,20 @@ def test_after_its_end_the_last_report_is_told(serving: Plant) -> None:
     found = asked()
     assert found["traffic"] is None
     assert ExperimentReport.model_validate(found["report"]) == last
+    assert (found["ended"]["action"], found["ended"]["champion"]) == ("traffic", 1)
+
+
+def test_what_was_known_when_a_person_ended_it_is_told(serving: Plant) -> None:
+    start(serving)
+    write(answers("champion", 400), answers("challenger", 100))
+    stopped = {"at": JUDGED_AT, "reason": "enough", "by": "ann"}
+    serving.registry.change_aliases(MODEL, lambda aliases: stop_traffic(aliases, **stopped))
+    found = asked()
+    assert (found["ended"]["action"], found["ended"]["by"], found["ended"]["reason"]) == ("traffic", "ann", "enough")
+    assert {each["variant"]: each["rows"] for each in found["report"]["variants"]} == {
+        "champion": 400,
+        "challenger": 100,
+    }
 
 
 def test_an_unknown_model_is_a_problem_document(serving: Plant) -> None:

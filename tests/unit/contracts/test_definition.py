@@ -365,3 +365,16 @@ def test_a_setting_at_its_default_is_not_in_the_hash() -> None:
     """One that is new to Everloop would otherwise make every definition another one."""
     hashes = {pump_failure(serving={"latency_slo_ms": slo, "fallback": 0.1}).hash for slo in (100, 100.0, 101)}
     assert len(hashes) == 2
+
+
+def test_an_entity_that_is_the_row_id_is_carried_and_may_be_left_out() -> None:
+    raw = {
+        "name": "churn",
+        "task": "binary-classification",
+        "data": {"target": "churned", "entity": "customer", "row_id": ["customer"]},
+        "columns": {"customer": {"type": "text", "nullable": False}, "age": "number", "churned": "boolean"},
+    }
+    definition = Definition.model_validate(raw)
+    assert list(definition.inputs) == ["customer", "age"]
+    assert definition.inputs["customer"].nullable
+    assert list(definition.model_columns) == ["age"]

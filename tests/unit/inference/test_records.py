@@ -294,3 +294,8 @@ def test_every_wrong_outcome_is_named_and_none_is_recorded() -> None:
 def test_a_body_without_outcomes_is_refused(body: Any) -> None:
     with pytest.raises(MalformedBodyError, match="with 1 to 1000 outcomes"):
         parse_outcomes(body, DEFINITION, now=NOW)
+
+
+def test_a_second_key_of_a_body_is_refused() -> None:
+    with pytest.raises(MalformedBodyError, match="unknown key 'x'; a request has one key, 'outcomes'"):
+        parse_outcomes({"outcomes": [{"prediction_id": "a", "actual": 1}], "x": 1}, DEFINITION, now=NOW)

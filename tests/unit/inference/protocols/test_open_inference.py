@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from everloop.contracts.definition import Definition
 from everloop.contracts.tasks import Task
 from tests.asking import BINARY, World
 from tests.samples import constant_model, echo_model, example, pump_failure
@@ -258,6 +259,15 @@ def test_nan_is_null_in_binary_numbers_and_booleans() -> None:
     assert asked.ask(INFER, body, headers=headers).status == 200
     inputs = asked.logged()[0]["inputs"]
     assert (inputs["pressure"], inputs["outdoors"]) == ([None, 1.0], [None, True])
+
+
+def test_an_empty_text_is_a_timestamp_that_is_missing() -> None:
+    columns = {"t": "timestamp", "x": "number", "y": "number"}
+    raw = {"name": "late", "task": "regression", "data": {"target": "y"}, "columns": columns}
+    asked = World(Definition.model_validate(raw | {"serving": {"fallback": 1.0}}))
+    inputs = [tensor("t", "BYTES", ["", "2026-03-14T08:00:00Z"]), tensor("x", "FP64", [1.0, 2.0])]
+    assert asked.ask(INFER, {"inputs": inputs}).status == 200
+    assert asked.logged()[0]["inputs"]["t"] == [None, 1773475200.0]
 
 
 def test_outputs_are_binary_for_those_who_ask_for_it_and_take_bytes() -> None:

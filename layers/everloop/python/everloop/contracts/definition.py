@@ -84,7 +84,16 @@ class Definition(Contract):
             kept |= {*self.forecast.by}
             moment = self.columns[self.data.timestamp]
             named[self.data.timestamp] = moment.model_copy(update={"nullable": False})
+        if self.named_by_id and self.named_by_id not in kept:
+            kept |= {self.named_by_id}  # experiments go by it; who does not know it leaves it out
+            named[self.named_by_id] = self.columns[self.named_by_id].model_copy(update={"nullable": True})
         return {name: column for name, column in named.items() if name in kept or name not in self.data.row_id}
+
+    @property
+    def named_by_id(self) -> str | None:
+        """The entity, where it is a row id as well: requests may carry it, and its values say nothing."""
+        is_id = self.data.entity in self.data.row_id and self.data.entity != self.data.target
+        return self.data.entity if is_id else None
 
     @property
     def histories(self) -> dict[str, History]:

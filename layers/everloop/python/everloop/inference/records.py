@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.predictions import OutcomeRecord, OutcomesMessage
+from everloop.contracts.rows import shown
 from everloop.contracts.tasks import Task
 from everloop.errors import InvalidRowsError, MalformedBodyError
 from everloop.inference.rows import is_unicode, parse_moment, read_cell
@@ -83,6 +84,8 @@ def parse_outcomes(body: Any, definition: Definition, *, now: datetime) -> Outco
             'expected {"outcomes": [{"prediction_id": …, "actual": …, "observed_at"?: …}]} '
             f"with 1 to {MAXIMUM_OUTCOMES} outcomes"
         )
+    if strangers := body.keys() - {"outcomes"}:
+        raise MalformedBodyError(f"unknown key {shown(min(strangers))}; a request has one key, 'outcomes'")
     records: list[OutcomeRecord] = []
     problems: list[dict[str, Any]] = []
     for index, outcome in enumerate(outcomes):

@@ -163,6 +163,7 @@ def _comparable_columns(reference: Profile, definition: Definition) -> Profile:
     """Without columns that left the definition, or changed their kind, since the champion was trained, and without
     personal data, of which the log holds no values to compare."""
     declared = {name: column for name, column in definition.served_columns.items() if not column.pii}
+    declared.pop(definition.named_by_id or "", None)
     columns = {
         name: column
         for name, column in reference.columns.items()

@@ -11,7 +11,7 @@ import numpy as np
 
 from everloop.contracts.definition import Definition
 from everloop.contracts.experiments import ExperimentReport, GuardrailReport, LossDifference, SampleRatio
-from everloop.contracts.registry import Aliases
+from everloop.contracts.registry import AliasChange, Aliases
 from everloop.contracts.traffic import Traffic
 from everloop.monitoring.comparable import Floats
 from everloop.monitoring.digests import Digests
@@ -93,17 +93,30 @@ class TrafficJudge:
     def tell(self, definition: Definition, moment: datetime) -> dict[str, Any]:
         """The traffic as it is and the judgement of this moment, which changes nothing; else the last one there was."""
         aliases = self._registry.aliases(definition.name)
-        report = None
+        report = ended = None
         if aliases.traffic:
             report = self._look(definition, aliases, aliases.traffic, moment)
-        elif salts := [change.traffic.salt for change in aliases.history if change.traffic]:
-            report = self._reports.newest(definition.name, salts[-1])
+        elif begun := [change for change in aliases.history if change.traffic]:
+            ended = next(change for change in aliases.history if change.epoch > begun[-1].epoch)
+            report = self._last(definition, aliases, begun[-1], ended.at)
         return {
             "model": definition.name,
             "champion": aliases.champion,
             "traffic": aliases.traffic.model_dump(mode="json") if aliases.traffic else None,
             "report": report.model_dump(mode="json") if report else None,
+            "ended": ended.model_dump(mode="json", exclude={"traffic"}) if ended else None,
         }
+
+    def _last(
+        self, definition: Definition, aliases: Aliases, begun: AliasChange, ended_at: datetime
+    ) -> ExperimentReport | None:
+        """Of an experiment that is over: what ended it or, where a person did, what was known then."""
+        assert begun.traffic
+        report = self._reports.newest(definition.name, begun.traffic.salt)
+        if report and report.verdict in ("promote", "abort"):
+            return report
+        then = aliases.model_copy(update={"champion": begun.champion})
+        return self._look(definition, then, begun.traffic, ended_at)
 
     def _carry_out(self, report: ExperimentReport) -> None:
         asked = report.model, report.salt, "; ".join(report.reasons)

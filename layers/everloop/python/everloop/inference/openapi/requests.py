@@ -84,7 +84,12 @@ def cell_schema(column: Column) -> Schema:
 def outcomes_schema(outcome: Schema) -> Schema:
     """The body of a request that tells outcomes; `outcome` may be a reference."""
     outcomes = {"type": "array", "items": outcome, "minItems": 1, "maxItems": MAXIMUM_OUTCOMES}
-    return {"type": "object", "properties": {"outcomes": outcomes}, "required": ["outcomes"]}
+    return {
+        "type": "object",
+        "properties": {"outcomes": outcomes},
+        "required": ["outcomes"],
+        "additionalProperties": False,
+    }
 
 
 def outcome_schema(definition: Definition) -> Schema:

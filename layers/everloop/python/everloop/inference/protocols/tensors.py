@@ -141,6 +141,8 @@ def _read(tensor: Any, behind: _Behind, definition: Definition) -> tuple[str, li
     values = _in_json(tensor.get("data"), datatype, rows, is_nested) if binary is None else _of(binary, datatype, rows)
     if column is not None and column.type is ColumnType.BOOLEAN and datatype != "BOOL":
         values = [_BOOLEANS.get(value, value) for value in values]
+    if column is not None and column.type is ColumnType.TIMESTAMP:
+        values = [value or None for value in values]  # bytes know no null
     if definition.recommendation and name == ITEMS:
         values = [_items(value) for value in values]
     return name, values

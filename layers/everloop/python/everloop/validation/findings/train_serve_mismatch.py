@@ -21,6 +21,9 @@ def check(batch: JudgedBatch, history: History) -> Iterator[Finding]:
     if served is None or min(served.rows, batch.profile.rows) < MINIMUM_ROWS:
         return
     for name in batch.definition.inputs:
+        # Predictions without a timestamp are dated now, so a batch of now may meet these alone.
+        if name in (batch.definition.data.timestamp, batch.definition.named_by_id):
+            continue
         here, there = batch.profile.null_share(name), served.null_shares.get(name)
         if here is None or there is None:
             continue
