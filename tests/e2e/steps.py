@@ -8,12 +8,14 @@ from typing import Any
 import duckdb
 
 from everloop.contracts.batches import BatchReport, BatchStatus
+from everloop.stores.history import BUILT
 from local.loop import Loop, wait_for
 from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv
 
 ROWS = 1_200
 TIMEOUT_S = 180
 ANSWER_TIMEOUT_S = 60
+PUMPS = 17
 
 
 def upload(loop: Loop, model: str, path: Path) -> BatchReport:
@@ -43,6 +45,29 @@ def wait_until_answers(loop: Loop, model: str, version: int | None) -> dict[str,
         return given if given["version"] == version else None
 
     return wait_for(answer, f"an answer of version {version} of {model}", ANSWER_TIMEOUT_S)
+
+
+def kept_states(loop: Loop, model: str) -> dict[str, bytes]:
+    """What is kept of each entity of a model with [history], by its key."""
+    return {key: state for key, state in _items(loop, model).items() if not key.endswith(BUILT)}
+
+
+def wait_until_kept(loop: Loop, model: str) -> dict[str, bytes]:
+    """Until the histories of all pumps and of the plant are there, and said to be whole."""
+
+    def look() -> dict[str, bytes] | None:
+        found = _items(loop, model)
+        kept = {key: state for key, state in found.items() if not key.endswith(BUILT)}
+        return kept if (len(kept), len(found) - len(kept)) == (PUMPS + 1, 2) else None
+
+    return wait_for(look, "the histories of the pumps and of the plant", TIMEOUT_S)
+
+
+def _items(loop: Loop, model: str) -> dict[str, bytes]:
+    table = loop.target.client("dynamodb")
+    pages = table.get_paginator("scan").paginate(TableName=loop.target.output("HistoryTableName"))
+    items = {item["pk"]["S"]: item["state"]["B"] for page in pages for item in page["Items"]}
+    return {key: state for key, state in items.items() if key.startswith(f"{model}/")}
 
 
 def champion(loop: Loop, model: str) -> int | None:

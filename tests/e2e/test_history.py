@@ -12,7 +12,7 @@ from everloop.contracts.batches import BatchStatus
 from everloop.contracts.definition import parse_definition
 from everloop.features.history.state import State, entity_key
 from everloop.features.history.steps import us_of
-from everloop.stores.history import BUILT, history_groups
+from everloop.stores.history import history_groups
 from local.loop import Loop, wait_for
 from tests.e2e.pumps import (
     WITH_HISTORY,
@@ -23,12 +23,11 @@ from tests.e2e.pumps import (
     write_csv,
     write_definition,
 )
-from tests.e2e.steps import ROWS, TIMEOUT_S, lake_rows, train, upload, wait_until_answers
+from tests.e2e.steps import ROWS, TIMEOUT_S, kept_states, lake_rows, train, upload, wait_until_answers, wait_until_kept
 
 pytestmark = pytest.mark.server
 
 MODEL = "pump-remembered"
-PUMPS = 17
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +35,11 @@ def delivered(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     """The states of all entities after a first file."""
     file = tmp_path_factory.mktemp("files") / "week 1.csv"
     assert upload(loop, MODEL, write_csv(file, readings(340, seed=1))).status is BatchStatus.ACCEPTED
-    return wait_for(lambda: of_all(states(loop)), "the histories of the pumps and of the plant", TIMEOUT_S)
-
-
-def of_all(kept: dict[str, bytes]) -> dict[str, bytes] | None:
-    return kept if len(kept) == PUMPS + 1 else None
+    return wait_until_kept(loop, MODEL)
 
 
 def states(loop: Loop) -> dict[str, bytes]:
-    """What is kept of each entity, by its key."""
-    table = loop.target.client("dynamodb")
-    pages = table.get_paginator("scan").paginate(TableName=loop.target.output("HistoryTableName"))
-    items = {item["pk"]["S"]: item["state"]["B"] for page in pages for item in page["Items"]}
-    return {key: state for key, state in items.items() if key.startswith(f"{MODEL}/") and not key.endswith(BUILT)}
+    return kept_states(loop, MODEL)
 
 
 def prefix_of(key: str) -> str:
