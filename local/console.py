@@ -35,6 +35,8 @@ _NARROWEST = 4
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MODEL_NAME_LENGTH = 63
+_DURATION = re.compile(r"(\d+)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)")
+_UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
 def _model_name(text: str) -> str:
@@ -51,6 +53,17 @@ def moment(text: str | None) -> str | None:
     except ValueError as error:
         raise typer.BadParameter(f"expected a moment such as 2026-01-31T00:00:00Z, got {text!r}") from error
     return text
+
+
+def duration(text: str | None) -> str | None:
+    """As contracts write it: `7d` is `7 days`."""
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    if not match or int(match[1]) == 0:
+        raise typer.BadParameter(f"expected a duration such as 7d, 12h or '7 days', got {text!r}")
+    count, unit = int(match[1]), _UNITS[match[2][0]]
+    return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from local.commands.models import print_aliases
-from local.commands.replay import duration
-from local.console import AsJson, Name, announced, print_json, print_table, stdout, traffic_in_words
+from local.console import AsJson, Name, announced, duration, print_json, print_table, stdout, traffic_in_words
 from local.loop import Loop
 from local.target import Target
 

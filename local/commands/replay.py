@@ -1,30 +1,16 @@
 """Logged traffic through another version."""
 
-import re
 from typing import Annotated, Any
 
 import typer
 
-from local.console import AsJson, Name, print_json, print_table, stderr, stdout
+from local.console import AsJson, Name, duration, print_json, print_table, stderr, stdout
 from local.loop import Loop
 from local.target import Target
 
 SHOWN_SEGMENTS = 15
 BAR = 40
 """Characters of the longest bar."""
-_DURATION = re.compile(r"(\d+)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)")
-_UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
-
-
-def duration(text: str | None) -> str | None:
-    """As contracts write it: `7d` is `7 days`."""
-    if text is None:
-        return None
-    match = _DURATION.fullmatch(text.strip())
-    if not match or int(match[1]) == 0:
-        raise typer.BadParameter(f"expected a duration such as 7d, 12h or '7 days', got {text!r}")
-    count, unit = int(match[1]), _UNITS[match[2][0]]
-    return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
 def replay(

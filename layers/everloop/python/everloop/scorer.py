@@ -35,6 +35,12 @@ class Recommended(NamedTuple):
     scores: npt.NDArray[np.float64]
     """[n, k]; 0 where there is no item."""
 
+    @property
+    def finite(self) -> list[bool]:
+        """Of each row whether all of its scores are numbers."""
+        finite: list[bool] = np.asarray(np.isfinite(self.scores).all(axis=1)).tolist()
+        return finite
+
 
 def parts(columns: Columns, items: int) -> Iterator[Columns]:
     """The rows, as many at a time as the scores of all items leave room for."""

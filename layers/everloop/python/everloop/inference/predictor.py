@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from everloop.columns import Columns
 from everloop.contracts.columns import ColumnType
 from everloop.contracts.definition import Definition
@@ -185,7 +183,7 @@ class Predictor:
         latency_ms = round(_MS * (time.perf_counter() - begun) / count, 4)
         if isinstance(found, Recommended):
             scores, labels = [None] * count, _recommended(definition, found, version)
-            finite = np.asarray(np.isfinite(found.scores).all(axis=1)).tolist()
+            finite = found.finite
         else:
             scores, labels, finite = scorer.labelled(found)
         if scorer not in self._witnesses and finite[0]:

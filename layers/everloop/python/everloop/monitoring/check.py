@@ -105,11 +105,7 @@ class ModelChecker:
         return Check(**common, columns=columns, performance=performance, verdict=verdict, reasons=reasons)
 
     def _download(self, kind: str, model: str, start: datetime, end: datetime, folder: Path) -> list[Path]:
-        paths = []
-        for number, key in enumerate(self._log.keys(kind, model, start.date(), end.date())):
-            paths.append(folder / f"{kind}-{number}.parquet")
-            self._log.download(key, paths[-1])
-        return paths
+        return self._log.download_all(list(self._log.keys(kind, model, start.date(), end.date())), folder, kind)
 
     def _performance(self, definition: Definition, version: int, window: CurrentWindow) -> Performance | None:
         if len(window.actual) < definition.monitoring.minimum_rows:

@@ -112,9 +112,7 @@ class Explainer:
         first = _EPOCH + timedelta(microseconds=min(row["event_time"], row["predicted_at"]))
         keys = list(islice(self._log.keys("outcomes", definition.name, first.date()), _OUTCOME_FILES + 1))
         complete = len(keys) <= _OUTCOME_FILES
-        paths = [folder / f"outcomes-{number}.parquet" for number in range(min(len(keys), _OUTCOME_FILES))]
-        with ThreadPoolExecutor(_READERS) as pool:
-            list(pool.map(self._log.download, keys, paths))
+        paths = self._log.download_all(keys[:_OUTCOME_FILES], folder, "outcomes")
         query = (
             "SELECT DISTINCT actual, epoch_us(observed_at) AS observed_at FROM read_parquet($files)"
             " WHERE prediction_id = $id ORDER BY observed_at, actual"

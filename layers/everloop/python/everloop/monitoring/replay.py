@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -24,7 +23,7 @@ from everloop.metrics import METRICS, bootstrap_difference
 from everloop.monitoring.comparable import Floats, Texts, comparable
 from everloop.monitoring.losses import loss_of
 from everloop.monitoring.rescoring import check_impersonal, logged_columns, rescore
-from everloop.monitoring.window import of_several
+from everloop.monitoring.window import STRAY, counted_outcomes
 from everloop.scorer import Scorer
 from everloop.sql import fetch_number, identifier, open_database
 from everloop.stores.predictions import INPUT_PREFIX, PredictionLog
@@ -34,13 +33,9 @@ _FILES = 200
 """Of the log that lie on the disk at once."""
 _ROWS = 10_000
 """That are scored at once."""
-_READERS = 10
-"""Threads that read at once: as many as a client of S3 keeps connections."""
 _TIMED_ROWS = 100
 _KNOWN_ROWS = 200_000
 """With an outcome that are compared at most: more would tell the same, and their texts need memory."""
-_STRAY = 0.01
-"""Of the rows, those whose own times may lie far back without being believed: years of outcomes would be read."""
 _VALUES = 50
 """Of a column that is cut into segments; of more, the most frequent ones where the column was asked for."""
 _LEAST_ROWS = 20
@@ -83,9 +78,7 @@ class Replayer:
         """Some files at a time, which are gone when the next ones come."""
         waiting = iter(keys)
         while some := list(islice(waiting, _FILES)):
-            paths = [Path(folder) / f"{number}.parquet" for number in range(len(some))]
-            with ThreadPoolExecutor(_READERS) as pool:
-                list(pool.map(self._log.download, some, paths))
+            paths = self._log.download_all(some, Path(folder), "log")
             yield paths
             for path in paths:
                 path.unlink()
@@ -243,7 +236,7 @@ class _Replay:
 
     def first_day(self) -> date | None:
         """From which on outcomes of the rows may have been observed."""
-        stray = f"select quantile_disc(make_timestamp(event_us)::date, {_STRAY}) from replayed"
+        stray = f"select quantile_disc(make_timestamp(event_us)::date, {STRAY}) from replayed"
         [(first,)] = self._connection.execute(stray).fetchall()
         return min(first, self._window["since"].date()) if first else None
 
@@ -344,8 +337,7 @@ class _Replay:
         """Texts and scores of rows with an outcome."""
         read: dict[str, Any] = self._connection.execute(
             "select actual, score, coalesce(label, '') as label, other_score, coalesce(other_label, '') as other_label"
-            f" from replayed join (select prediction_id, {of_several(self._definition)} as actual from outcomes"
-            " group by prediction_id) using (prediction_id)"
+            f" from replayed join {counted_outcomes(self._definition, 'outcomes')} using (prediction_id)"
             f" order by hash(prediction_id) limit {_KNOWN_ROWS}"
         ).fetchnumpy()
         texts = {name: np.asarray(read[name], dtype=object) for name in ("actual", "label", "other_label")}

@@ -77,12 +77,11 @@ def _array(values: Sequence[Any], *, is_textual: bool) -> Any:
 
 def _item_lists(definition: Definition, found: Recommended) -> list[str | None]:
     """The items of each row as a JSON array; None where the model scores one with NaN or infinity."""
-    finite = np.asarray(np.isfinite(found.scores).all(axis=1)).tolist()
     kind = int if definition.columns[definition.data.target].type is ColumnType.INTEGER else str
     try:
         return [
             json.dumps([kind(item) for item in items if item], ensure_ascii=False) if good else None
-            for items, good in zip(found.items.tolist(), finite, strict=True)
+            for items, good in zip(found.items.tolist(), found.finite, strict=True)
         ]
     except ValueError as error:
         raise WrongSchemaError(f"the version recommends what is no integer: {error}") from error

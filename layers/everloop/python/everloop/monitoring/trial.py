@@ -13,15 +13,12 @@ import numpy.typing as npt
 from everloop.contracts.definition import Definition
 from everloop.contracts.traffic import Traffic
 from everloop.monitoring.comparable import Texts
-from everloop.monitoring.window import of_several
+from everloop.monitoring.window import STRAY, counted_outcomes
 from everloop.sql import identifier, open_database
 from everloop.stores.predictions import INPUT_PREFIX
 
 SETTLING = timedelta(seconds=2)
 """Until then every worker has learned of a change of traffic; what it answers before belongs to the share before."""
-_STRAY = 0.01
-"""Of the rows, those whose own times may lie far back without being believed: of what happened before them, years of
-outcomes would have to be read."""
 
 
 OUTCOME_COLUMNS = ("prediction_id", "actual", "observed_at")
@@ -99,7 +96,7 @@ def read_trial(
     with open_database(folder) as connection:
         _read_answers(connection, definition, traffic, predictions, shares_since=shares_since, until=until)
         newest = f"where step = {len(shares_since) - 1}"
-        stray = f"select quantile_disc(event_time, {_STRAY})::date from answers"
+        stray = f"select quantile_disc(event_time, {STRAY})::date from answers"
         [(first,)] = connection.execute(stray).fetchall()
         outcomes = outcomes_since(min(first, shares_since[0].date())) if first else ()
         known = _join(connection, definition, outcomes) if outcomes else KnownRows()
@@ -166,8 +163,7 @@ def _join(connection: duckdb.DuckDBPyConnection, definition: Definition, outcome
     joined: dict[str, Any] = connection.execute(
         "select challenger, dense_rank() over (order by unit) - 1 as unit, step, actual,"
         " coalesce(score, 'nan'::double) as score, coalesce(label, '') as label from answers join"
-        f" (select prediction_id, {of_several(definition)} as actual"
-        " from read_parquet($files) group by prediction_id) using (prediction_id)"
+        f" {counted_outcomes(definition, 'read_parquet($files)')} using (prediction_id)"
         f" where prediction_id not in (select prediction_id from answers where answered_by = '{_FAILED}')"
         " order by prediction_id, challenger",
         {"files": [str(path) for path in outcomes]},

@@ -15,6 +15,10 @@ from everloop.monitoring.comparable import Texts
 from everloop.sql import fetch_number, identifier, open_database
 from everloop.stores.predictions import INPUT_PREFIX
 
+STRAY = 0.01
+"""Of the rows, those whose own times may lie far back without being believed: of what happened before them, years of
+outcomes would have to be read."""
+
 
 @dataclass(frozen=True)
 class CurrentWindow:
@@ -63,11 +67,11 @@ def read_window(
             rows = fetch_number(connection.execute("select count(*) from served"))
         columns = _columns(connection, definition, input_names) if rows else {}
         if rows and outcomes:
+            told = "read_parquet($files, union_by_name = true) where observed_at <= $end"
             joined = connection.execute(
-                "select actual, score, coalesce(label, '') as label from served join ("
-                f" select prediction_id, {of_several(definition)} as actual"
-                " from read_parquet($files, union_by_name = true) where observed_at <= $end group by prediction_id"
-                ") using (prediction_id) order by event_time, score, actual, prediction_id",
+                "select actual, score, coalesce(label, '') as label from served"
+                f" join {counted_outcomes(definition, told)} using (prediction_id)"
+                " order by event_time, score, actual, prediction_id",
                 {"files": [str(path) for path in outcomes], "end": end},
             ).fetchnumpy()
         else:
@@ -81,11 +85,12 @@ def read_window(
     )
 
 
-def of_several(definition: Definition) -> str:
-    """SQL for what counts of the outcomes of one prediction."""
-    if definition.recommendation:
-        return "to_json(list_sort(list(distinct actual)))"
-    return "arg_max(actual, observed_at)"
+def counted_outcomes(definition: Definition, told: str) -> str:
+    """SQL for `prediction_id` and what counts of its outcomes as `actual`; `told`: the outcomes, as FROM takes them."""
+    counts = (
+        "to_json(list_sort(list(distinct actual)))" if definition.recommendation else "arg_max(actual, observed_at)"
+    )
+    return f"(select prediction_id, {counts} as actual from {told} group by prediction_id)"
 
 
 def _columns(

@@ -19,7 +19,7 @@ def promote_once(aliases: Aliases, version: int, *, against: int | None, at: dat
 
     What `by` changed before stays as somebody left it since, and an experiment that runs is not ended.
     """
-    if change_by(aliases, by) or aliases.champion != against or aliases.traffic:
+    if not _may_still(aliases, against, by):
         return aliases
     return promote(aliases, version, at=at, reason=reason, by=by)
 
@@ -57,7 +57,7 @@ def start_traffic_once(
     aliases: Aliases, traffic: Traffic, *, against: int | None, at: datetime, reason: str, by: str
 ) -> Aliases:
     """`start_traffic` as `promote_once` promotes."""
-    if change_by(aliases, by) or aliases.champion != against or aliases.traffic:
+    if not _may_still(aliases, against, by):
         return aliases
     return start_traffic(aliases, traffic, at=at, reason=reason, by=by)
 
@@ -94,6 +94,11 @@ def running_experiment(traffic: Traffic) -> str:
     return (
         f"experiment ({traffic.mode}) with version {traffic.challenger} since {traffic.started_at:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _may_still(aliases: Aliases, against: int | None, by: str) -> bool:
+    """Whether who is delivered at least once comes for the first time, and finds what it was judged against."""
+    return change_by(aliases, by) is None and aliases.champion == against and aliases.traffic is None
 
 
 def _change(

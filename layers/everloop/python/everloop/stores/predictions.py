@@ -128,6 +128,13 @@ class PredictionLog:
     def download(self, key: str, path: Path) -> None:
         self._objects.download(key, path)
 
+    def download_all(self, keys: Sequence[str], folder: Path, name: str) -> list[Path]:
+        """Into files of the folder that are named so and numbered, in the order of the keys."""
+        paths = [folder / f"{name}-{number}.parquet" for number in range(len(keys))]
+        with ThreadPoolExecutor(_READERS) as pool:
+            list(pool.map(self.download, keys, paths))
+        return paths
+
     def _lookups(self, model: str, hours: Sequence[str]) -> Iterator[_Lookup]:
         """Of the hours, in order; hours of which there is nothing cost nothing, however many there are."""
         place = 0
