@@ -12,7 +12,7 @@ from local import cli
 from local.errors import ApiError
 from local.loop import Loop
 from tests.e2e.pumps import end_of_week, readings, request_rows
-from tests.e2e.steps import ROWS, TIMEOUT_S, train_first_champion, wait_until_kept
+from tests.e2e.steps import ROWS, TIMEOUT_S, train_first_champion
 from tests.foreign import linear
 
 pytestmark = pytest.mark.server
@@ -43,8 +43,7 @@ def run(cloud_folder: Path) -> Run:
 @pytest.fixture(scope="module")
 def answered(loop: Loop, files: Path) -> Answered:
     """Rows that a trained version with history answered, and the log has."""
-    train_first_champion(loop, MODEL, files)
-    wait_until_kept(loop, MODEL)
+    train_first_champion(loop, MODEL, files, with_history=True)
     rows = request_rows(readings(300, seed=3))
     predictions = loop.predict(MODEL, rows)["predictions"]
     loop.wait_until_logged(TIMEOUT_S)
