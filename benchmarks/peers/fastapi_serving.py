@@ -6,7 +6,7 @@ from typing import Any
 
 import joblib  # type: ignore[import-untyped]
 import numpy as np
-import uvicorn  # type: ignore[import-not-found]  # lives in an environment of its own
+import uvicorn
 from fastapi import FastAPI  # type: ignore[import-not-found]  # lives in an environment of its own
 from pydantic import BaseModel
 

@@ -75,4 +75,6 @@ def _server_variables(project: Project, port: int) -> dict[str, str]:
         # On AWS each function has cores of its own; here they share this machine's, and waiting threads spin.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        # So does the cloud, which may stand still for seconds; what is given up then would be missing in the log.
+        "EVERLOOP_AWS_TIMEOUT_S": "30",
     }

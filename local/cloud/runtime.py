@@ -17,6 +17,7 @@ import threading
 import time
 import zipfile
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,9 +59,8 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
             ) from error
 
     def _build_handler_class(self, generation: int, pending: Any) -> Any:
-        """Answer the runtime client in one packet: headers and body apart meet Nagle's algorithm and stall 40 ms."""
         handler = super()._build_handler_class(generation, pending)
-        return type(handler.__name__, (handler,), {"disable_nagle_algorithm": True, "wbufsize": 64 * 1024})
+        return type(handler.__name__, (RuntimeApi, handler), {})
 
     def _pump_output(self, stream: IO[bytes], lines: "queue.Queue[str]") -> None:
         self._output = Output(stream, lines)
@@ -94,6 +94,30 @@ class RuntimeClientWorker(ProvidedWorker):  # type: ignore[misc]  # ministack sh
                     process.kill()
                     return
                 time.sleep(MEMORY_POLL_S)
+
+
+class RuntimeApi:
+    """What the handler of MiniStack's Runtime API has from http.server, for the one client that it has.
+
+    Two requests belong to each invocation, and http.server reads their headers as those of an e-mail.
+    """
+
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024  # one packet for each answer: headers and body apart meet Nagle's algorithm and stall 40 ms
+    raw_requestline: bytes
+    rfile: IO[bytes]
+
+    def parse_request(self) -> bool:
+        self.command, self.path, self.request_version = self.raw_requestline.decode("latin-1").split()
+        self.headers = {}
+        while (line := self.rfile.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            self.headers[name.title()] = value.strip()
+        self.close_connection = False
+        return True
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self._headers_buffer = [f"HTTP/1.1 {code} {message or HTTPStatus(code).phrase}\r\n".encode()]
 
 
 class Output:

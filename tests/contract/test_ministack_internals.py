@@ -1,6 +1,7 @@
 """Each internal of MiniStack that the adapter replaces or calls is still there, and still of the same shape."""
 
 import inspect
+from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
 from types import CodeType
 from typing import Any
@@ -10,14 +11,17 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
 from ministack.core.persistence import save_all
-from ministack.services import cloudwatch, eventbridge, lambda_svc, s3, scheduler, sqs
+from ministack.services import apigateway_v1, cloudwatch, eventbridge, lambda_svc, s3, scheduler, sqs
 from ministack.services.cloudformation import provisioners
+
+from local.cloud.runtime import RuntimeApi
 
 SIGNATURES: dict[Any, tuple[str, ...]] = {
     lambda_runtime._worker_class_for: ("config",),
     lambda_runtime.reset: (),
     save_all: ("services",),
     ministack.app._build_persistence_save_dict: (),
+    apigateway_v1.run_reentrant: ("fn", "args", "thread_name"),
     lambda_svc._execute_function_warm: ("func", "event", "request_id"),
     lambda_svc._execute_function_provided_warm: ("func", "event", "request_id"),
     lambda_svc._execute_function_dispatch: ("func", "config", "event", "request_id", "started"),
@@ -62,7 +66,14 @@ def test_the_dispatcher_looks_its_executors_up_when_called() -> None:
     assert "_execute_function_warm" in lambda_svc._execute_function_dispatch.__code__.co_names
     assert "_execute_function_dispatch" in lambda_svc._execute_function.__code__.co_names
     assert "_worker_class_for" in lambda_runtime.acquire_worker.__code__.co_names
+    assert "run_reentrant" in apigateway_v1._call_lambda_raw.__code__.co_names
     assert issubclass(ProvidedInitTimeout, RuntimeError)
+
+
+def test_the_runtime_api_is_served_by_the_handler_whose_reading_is_replaced() -> None:
+    handler = ProvidedWorker._build_handler_class(object.__new__(ProvidedWorker), 0, None)
+    assert issubclass(handler, BaseHTTPRequestHandler)
+    assert vars(RuntimeApi).keys() & vars(handler).keys() <= {"__module__", "__doc__"}
 
 
 def test_a_schedule_s_target_is_invoked_by_the_event_bus() -> None:

@@ -270,6 +270,7 @@ def test_a_prediction_is_followed_to_the_files() -> None:
     assert told["event_time"] == "2026-03-14T08:00:00+00:00"
     assert told["request"]["kind"] == "axial"
     assert told["request"]["starts"] == 3
+    assert told["request"]["measured_at"] == "2026-03-14T08:00:00+00:00"
     assert told["features"]["hour"] == 8
     assert (told["version"]["version"], told["version"]["run_id"], told["version"]["algorithm"]) == (
         1,

@@ -299,7 +299,7 @@ CELLS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=st.lists(CELLS, min_size=1, max_size=12), score=st.floats(allow_nan=False, allow_infinity=False))
 def test_what_a_model_took_and_gave_comes_back_to_the_bit(
     rows: list[dict[str, Any]], score: float, tmp_path_factory: pytest.TempPathFactory

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, ResponseNotReady
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +20,8 @@ from everloop.ports import Clock, StoredObject
 
 _ATTEMPT_PAUSES_S = (0, 0.1)
 """Before each attempt of a request."""
+_TIMEOUT_VARIABLE = "EVERLOOP_AWS_TIMEOUT_S"
+"""Set where AWS is a process that shares the worker's processors, and may stand still for longer."""
 _TIMEOUT_S = 2
 _REST_S = 5
 """How long a service that let callers wait for nothing is not asked again: one caller pays for all."""
@@ -46,6 +48,7 @@ class _Client:
     ) -> None:
         self._service = service
         self._pauses_s = pauses_s
+        self._timeout_s = float(os.environ.get(_TIMEOUT_VARIABLE, _TIMEOUT_S))
         self._clock = clock
         self._region = os.environ["AWS_REGION"]
         local = os.environ.get("AWS_ENDPOINT_URL")
@@ -55,6 +58,8 @@ class _Client:
         self._root = f"/{bucket}" if local and bucket else ""
         self._credentials: Credentials | None = None
         self._connection: HTTPConnection | None = None
+        self._is_owed = False
+        """Whether an answer is still to come over it."""
         self._rests_until: datetime | None = None
 
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> _Answer:
@@ -73,7 +78,7 @@ class _Client:
             except (OSError, HTTPException, KeyError, ValueError) as error:
                 self._close()
                 problem = str(error) or type(error).__name__
-                if time.monotonic() - begun >= _TIMEOUT_S:  # who hangs once will hang again, and a caller waits
+                if time.monotonic() - begun >= self._timeout_s:  # who hangs once will hang again, and a caller waits
                     self._rest()
                     break
             else:
@@ -98,7 +103,7 @@ class _Client:
             return lambda: self.call(target, request)
         try:
             signed = self._signed("POST", self._root + "/", headers, body)
-            self._connected().request("POST", self._root + "/", body, signed)
+            self._write("POST", self._root + "/", body, signed)
         except (OSError, HTTPException, KeyError, ValueError):
             self._close()
             return lambda: self.call(target, request)
@@ -109,7 +114,7 @@ class _Client:
             except TimeoutError as error:
                 self._close()
                 self._rest()
-                raise StorageError(f"{self._service} did not answer within {_TIMEOUT_S} s") from error
+                raise StorageError(f"{self._service} did not answer within {self._timeout_s:g} s") from error
             except (OSError, HTTPException):  # such as a kept connection that was closed while the worker was frozen
                 self._close()
                 return self.call(target, request)
@@ -145,17 +150,36 @@ class _Client:
         )
 
     def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> _Answer:
-        self._connected().request(method, path, body, headers)
+        self._write(method, path, body, headers)
         return self._read()
 
+    def _write(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """In one packet, where http.client takes one for the head and one for the body: each wakes its reader."""
+        if self._is_owed:
+            self._close()
+        connection = self._connected()
+        self._is_owed = True
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        told = f"{method} {path} HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n"
+        connection.sock.sendall(told.encode("latin-1") + body)
+
     def _read(self) -> _Answer:
-        answer = self._connected().getresponse()
-        return _Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        if not self._is_owed:
+            raise ResponseNotReady
+        answer = HTTPResponse(self._connected().sock)
+        answer.begin()
+        body = answer.read()
+        self._is_owed = False
+        if answer.will_close:
+            self._close()
+        return _Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
 
     def _connected(self) -> HTTPConnection:
         if self._connection is None:
             kind = HTTPSConnection if self._endpoint.scheme == "https" else HTTPConnection
-            self._connection = kind(self._endpoint.netloc, timeout=_TIMEOUT_S)
+            connection = kind(self._endpoint.netloc, timeout=self._timeout_s)
+            connection.connect()
+            self._connection = connection
         return self._connection
 
     def _close(self) -> None:
@@ -163,6 +187,7 @@ class _Client:
         if self._connection:
             self._connection.close()
         self._connection = None
+        self._is_owed = False
 
 
 def _json_call(target: str, request: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:

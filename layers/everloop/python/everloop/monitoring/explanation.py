@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from everloop.columns import Columns
+from everloop.contracts.columns import Column, ColumnType
 from everloop.contracts.definition import Definition
 from everloop.contracts.sections import Constant
 from everloop.errors import ModelUnavailableError, NotFoundError
@@ -84,7 +85,9 @@ class Explainer:
             "predicted_at": _moment(row["predicted_at"]),
             "event_time": _moment(row["event_time"]),
             "answer": {name: row.get(name) for name in answer},
-            "request": {name: value for name, value in inputs.items() if name in definition.inputs},
+            "request": {
+                name: _told(definition.inputs[name], inputs[name]) for name in inputs if name in definition.inputs
+            },
             "personal": {name: column.pii for name, column in definition.inputs.items() if column.pii},
             "history": {name: value for name, value in inputs.items() if name not in definition.inputs},
             "features": {name: row.get(FEATURE_PREFIX + name) for name in definition.features},
@@ -219,6 +222,12 @@ def _as_logged(constant: Constant) -> tuple[float | None, str | None]:
     if isinstance(constant, tuple):
         return None, json.dumps(constant, ensure_ascii=False)
     return (None, constant) if isinstance(constant, str) else (float(constant), None)
+
+
+def _told(column: Column, value: Any) -> Any:
+    """A moment as clients write it: the log has seconds since 1970."""
+    is_moment = column.type is ColumnType.TIMESTAMP and column.pii is None and value is not None
+    return _moment(round(value * 1_000_000)) if is_moment else value
 
 
 def _moment(microseconds: int) -> str:
