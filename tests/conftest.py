@@ -9,6 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from everloop.adapters import definitions
 from layers.definitions import deployed_files
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tables keep to it, and a test reads them as wide as a pipe is.
 os.environ.pop("COLUMNS", None)
+
+settings.register_profile(
+    "everloop",
+    # A machine that stalls is no bug, neither of an example nor of what makes examples.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # The same examples in each run: what fails, fails for everybody.
+    derandomize=True,
+)
+settings.load_profile("everloop")
 
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",

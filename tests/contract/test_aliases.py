@@ -53,7 +53,7 @@ def world(request: pytest.FixtureRequest) -> World:
 
 @pytest.mark.slow
 def test_each_of_500_epochs_that_eight_writers_reach_for_has_one_winner(world: World) -> None:
-    together = Barrier(WRITERS)
+    together = Barrier(WRITERS, timeout=60)
 
     def reach(writer: int) -> list[int]:
         registry, won = world.registry(), []

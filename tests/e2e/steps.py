@@ -92,6 +92,16 @@ def executions(loop: Loop, run_id: str) -> list[dict[str, Any]]:
     return [execution for execution in found if json.loads(execution["input"])["run_id"] == run_id]
 
 
+def ended_execution(loop: Loop, run_id: str) -> dict[str, Any]:
+    """The one execution of a run: its report comes first, then the state machine ends."""
+
+    def look() -> dict[str, Any] | None:
+        [execution] = executions(loop, run_id)
+        return None if execution["status"] == "RUNNING" else execution
+
+    return wait_for(look, "the end of the execution", TIMEOUT_S)
+
+
 def lake_keys(loop: Loop, prefix: str) -> list[str]:
     lake = loop.target.client("s3")
     pages = lake.get_paginator("list_objects_v2").paginate(Bucket=loop.target.output("LakeBucketName"), Prefix=prefix)

@@ -20,7 +20,7 @@ from tests.e2e.steps import ROWS, train, upload, wait_until_answers
 
 CDK = SOURCE_ROOT / "node_modules" / ".bin" / "cdk"
 MODEL = "pump-deployed"
-DEPLOY_TIMEOUT_S = 300
+DEPLOY_TIMEOUT_S = 900
 
 pytestmark = [
     pytest.mark.server,

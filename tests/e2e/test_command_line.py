@@ -155,8 +155,8 @@ def test_a_dataset_is_shown_compared_and_foretold(run: Callable[..., Any]) -> No
     compared = run("datasets", MODEL, "diff", version[:6], version)
     assert compared.stdout.count("800 rows of 1 batches") == 2
     assert "DRIFTED" not in compared.stdout
-    assert f"{version}, which exists" in run("datasets", MODEL, "--as-of", "2030-01-01").stdout
-    early = run("datasets", MODEL, "--as-of", "2030-01-01", "--known-at", "2020-01-01T00:00:00+01:00", "--json")
+    assert f"{version}, which exists" in run("datasets", MODEL, "--as-of", "2100-01-01").stdout
+    early = run("datasets", MODEL, "--as-of", "2100-01-01", "--known-at", "2020-01-01T00:00:00+01:00", "--json")
     assert json.loads(early.stdout)["manifest"]["batches"] == []
 
 

@@ -1,7 +1,7 @@
 """Versions tried beside the champion: assigned, measured, judged; the better one is promoted, the broken one goes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,25 @@ STRENGTH = 0.06
 BIASES = {1: 9.0, 2: -5.0, 3: -4.5}
 
 Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_judge(loop: Loop) -> Iterator[None]:
+    """The schedule could end an experiment before a test has looked at it, so that `judged` would find none."""
+    set_schedule(loop, "DISABLED")
+    yield
+    set_schedule(loop, "ENABLED")
+
+
+def set_schedule(loop: Loop, state: str) -> None:
+    """Let the schedule of all experiments run, or not."""
+    scheduler = loop.target.client("scheduler")
+    pages = scheduler.get_paginator("list_schedules").paginate()
+    entries = [entry for page in pages for entry in page["Schedules"]]
+    [judging] = [entry for entry in entries if "JudgeTraffic" in entry["Target"]["Arn"]]
+    found = scheduler.get_schedule(Name=judging["Name"], GroupName=judging["GroupName"])
+    told = {"Arn", "CreationDate", "LastModificationDate", "ResponseMetadata"}
+    scheduler.update_schedule(**{key: value for key, value in found.items() if key not in told} | {"State": state})
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,6 @@ def test_the_day_that_follows_is_forecast_and_its_lags_are_those_of_training(tmp
 
         day = write_hours(tmp_path / "next day.csv", COMING, seed=2)
         assert upload(loop, MODEL, day).status is BatchStatus.ACCEPTED
-        loop.wait_until_logged()
+        loop.wait_until_logged(TIMEOUT_S)
         skew = loop.check(MODEL, (COMING[-1] + timedelta(minutes=1)).isoformat())["history_skew"]
         assert skew == {"rows": len(COMING), "different": 0, "columns": {}}

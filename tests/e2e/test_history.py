@@ -1,28 +1,14 @@
 """A model with [history]: what happened to a pump is kept where predictions look, soon after it was heard of."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from everloop.contracts.batches import BatchStatus
-from everloop.contracts.definition import parse_definition
-from everloop.features.history.state import State, entity_key
-from everloop.features.history.steps import us_of
-from everloop.stores.history import history_groups
 from local.loop import Loop, wait_for
-from tests.e2e.pumps import (
-    WITH_HISTORY,
-    Reading,
-    end_of_week,
-    readings,
-    request_rows,
-    write_csv,
-    write_definition,
-)
+from tests.e2e.pumps import Reading, end_of_week, readings, request_rows, write_csv
 from tests.e2e.steps import ROWS, TIMEOUT_S, kept_states, lake_rows, train, upload, wait_until_answers, wait_until_kept
 
 pytestmark = pytest.mark.server
@@ -40,6 +26,17 @@ def delivered(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 def states(loop: Loop) -> dict[str, bytes]:
     return kept_states(loop, MODEL)
+
+
+def wait_until_changed(loop: Loop, before: dict[str, bytes], count: int) -> set[str]:
+    """The keys of the states that differ from those before, as soon as there are so many."""
+
+    def look() -> set[str] | None:
+        now = states(loop)
+        keys = {key for key in now | before if now.get(key) != before.get(key)}
+        return keys if len(keys) >= count else None
+
+    return wait_for(look, f"{count} new histories", TIMEOUT_S)
 
 
 def prefix_of(key: str) -> str:
@@ -67,39 +64,38 @@ def test_an_event_goes_the_way_of_an_upload_and_changes_the_history_of_its_pump_
     assert (report.status, report.rows.accepted, report.source.key) == (BatchStatus.ACCEPTED, 1, told["key"])
     found = lake_rows(loop, f"batches/{MODEL}/{told['batch_id']}", "reading, pump, failed", tmp_path / "rows")
     assert found == [(row["reading"], row["pump"], row["failed"])]
-
-    def changed() -> set[str] | None:
-        now = states(loop)
-        keys = {key for key in now | delivered if now.get(key) != delivered.get(key)}
-        return keys if len(keys) >= 2 else None
-
-    keys = wait_for(changed, "the new histories of the pump and of the plant", TIMEOUT_S)
+    keys = wait_until_changed(loop, delivered, 2)
     assert sorted(prefix_of(key) for key in keys) == sorted({prefix_of(key) for key in delivered})
 
 
 def test_an_event_that_does_not_fit_is_quarantined_like_any_row(loop: Loop, delivered: dict[str, bytes]) -> None:
+    before = states(loop)
     fitting, odd = readings(2, seed=3, week=1)
     told = tell(loop, fitting, {**odd, "starts": -1})
     report = loop.wait_for_report(MODEL, told["batch_id"], TIMEOUT_S)
     assert (report.rows.delivered, report.rows.accepted, report.rows.quarantined) == (2, 1, 1)
     assert [(problem.column, problem.reason) for problem in report.problems] == [("starts", "below_minimum")]
+    wait_until_changed(loop, before, 2)  # or the next test would take this change for its own
 
 
 def test_answers_are_given_with_the_history_that_training_rows_have(
     loop: Loop, delivered: dict[str, bytes], tmp_path: Path
 ) -> None:
+    before = states(loop)
     assert upload(loop, MODEL, write_csv(tmp_path / "rest of week 1.csv", readings(ROWS, seed=4))).rows.accepted == ROWS
+    wait_until_changed(loop, before, len(before))
     run = train(loop, MODEL)
     assert run["version"] == 1, json.dumps(run)
     if run["status"] != "promoted":
         loop.call("POST", f"/models/{MODEL}/promote", {"version": 1, "reason": "a test needs it"})
     wait_until_answers(loop, MODEL, 1)
+    before = states(loop)
     week = readings(150, seed=5, week=1)
     assert upload(loop, MODEL, write_csv(tmp_path / "week 2.csv", week)).rows.accepted == len(week)
-    wait_for(lambda: tell_of(states(loop), week, tmp_path) or None, "the histories of the second week", TIMEOUT_S)
+    wait_until_changed(loop, before, len(before))
     predictions = loop.predict(MODEL, request_rows(week))["predictions"]
     assert {prediction["answered_by"] for prediction in predictions} == {"model"}
-    loop.wait_until_logged()
+    loop.wait_until_logged(TIMEOUT_S)
     skew = loop.check(MODEL, end_of_week(1))["history_skew"]
     logged = "input_pump, input_measured_at, input_starts_1d, input_failures, version, answered_by"
     served = sorted(lake_rows(loop, f"predictions/{MODEL}", logged, tmp_path / "served"))
@@ -110,19 +106,3 @@ def test_answers_are_given_with_the_history_that_training_rows_have(
     found = loop.check(MODEL, end_of_week(1).replace("00:00:00", "00:01:00"))["history_skew"]
     assert found["rows"] == len(week) - 1, "the first row has left the window"
     assert found["different"] > len(week) / 2, "the answers did not know of the readings that came late"
-
-
-def tell_of(kept: dict[str, bytes], rows: Sequence[Reading], folder: Path) -> bool:
-    """Whether the last row of each pump has reached its state."""
-    file = write_definition(folder, MODEL, WITH_HISTORY)
-    [group, _] = history_groups(parse_definition(file.read_text("utf-8"), source=file.name))
-    latest = {row["pump"]: row for row in rows}  # they are in the order of time
-    soon = timedelta(hours=2)
-    found = {
-        pump: State(kept[group.prefix + entity_key([pump])], list(group.features.values())).values(
-            us_of((datetime.fromisoformat(row["measured_at"]) + soon).timestamp())
-        )
-        for pump, row in latest.items()
-    }
-    today = list(group.features).index("starts_1d")
-    return all(found[pump][today] >= row["starts"] for pump, row in latest.items())

@@ -77,11 +77,13 @@ def test_a_step_that_is_killed_once_is_done_again(loop: Loop) -> None:
 
 
 def test_of_two_trainings_at_once_the_second_is_refused_and_a_stopped_one_blocks_nobody(loop: Loop) -> None:
-    first = loop.train(MODEL, as_of=end_of_week(0))
-    execution = wait_for(lambda: running(loop, first), "the first execution", TIMEOUT_S)
-    wait_for(lambda: claimed_by(loop, first), "its claim", TIMEOUT_S)
-    refused = train(loop, MODEL)
-    loop.target.client("stepfunctions").stop_execution(executionArn=execution)
+    # Each of the two steps is tried again for half a minute: the first run goes on until it is stopped.
+    with killing(loop, "run_trial", times=1_000), killing(loop, "fit_candidate", times=1_000):
+        first = loop.train(MODEL, as_of=end_of_week(0))
+        execution = wait_for(lambda: running(loop, first), "the first execution", TIMEOUT_S)
+        wait_for(lambda: claimed_by(loop, first), "its claim", TIMEOUT_S)
+        refused = train(loop, MODEL)
+        loop.target.client("stepfunctions").stop_execution(executionArn=execution)
     assert (refused["status"], refused["error"]["type"]) == ("failed", "TrainingInProgressError")
     assert f"run {first} is under way since" in refused["reason"]
     assert Api(loop.target).call("GET", f"/models/{MODEL}/runs/{first}").status == 404, "stopped, it left no report"
@@ -97,5 +99,8 @@ def running(loop: Loop, run_id: str) -> str | None:
 def claimed_by(loop: Loop, run_id: str) -> bool | None:
     client = loop.target.client("s3")
     buckets = loop.target.output("ModelsBucketName")
-    body = client.get_object(Bucket=buckets, Key=f"{MODEL}/training.json")["Body"].read()
+    try:
+        body = client.get_object(Bucket=buckets, Key=f"{MODEL}/training.json")["Body"].read()
+    except client.exceptions.NoSuchKey:  # no run of this model has begun yet
+        return None
     return run_id.encode() in body or None

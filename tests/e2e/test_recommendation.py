@@ -50,7 +50,7 @@ def test_shoppers_are_recommended_what_their_group_likes_and_hits_are_counted(tm
         takes = [(each["prediction_id"], "9-nothing of it") for each in asked]
         takes += [(each["prediction_id"], each["items"][2]["item"]) for each in asked[:45]]
         loop.record(MODEL, [{"prediction_id": asked, "actual": item, "observed_at": moment} for asked, item in takes])
-        loop.wait_until_logged()
+        loop.wait_until_logged(TIMEOUT_S)
         check = loop.check(MODEL, NEWEST.replace(minute=30).isoformat())
         performance = check["performance"]
         assert (check["outcomes"], performance["metric"], performance["rows"]) == (60, "hit_rate", 60)

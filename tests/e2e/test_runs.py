@@ -12,6 +12,7 @@ from tests.e2e.steps import (
     ROWS,
     TIMEOUT_S,
     champion,
+    ended_execution,
     executions,
     train,
     train_first_champion,
@@ -44,12 +45,7 @@ def test_a_run_without_data_fails_with_a_named_error_and_touches_nothing(loop: L
     assert (run["status"], run["version"], run["error"]["type"]) == ("failed", None, "TooFewRowsError")
     assert "0 accepted rows" in run["reason"]
     assert "training.minimum_rows is 200" in run["reason"]
-
-    def ended() -> dict[str, Any] | None:  # the report comes first, then the state machine fails
-        [execution] = executions(loop, run["run_id"])
-        return None if execution["status"] == "RUNNING" else execution
-
-    execution = wait_for(ended, "the end of the execution", TIMEOUT_S)
+    execution = ended_execution(loop, run["run_id"])
     assert (execution["status"], execution["error"]) == ("FAILED", "TooFewRowsError")
     assert loop.call("GET", f"/models/{steady}/history") == before
     assert versions(loop, steady) == [1]

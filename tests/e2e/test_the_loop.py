@@ -16,6 +16,7 @@ from tests.e2e.steps import (
     TIMEOUT_S,
     ask_and_tell,
     champion,
+    ended_execution,
     executions,
     lake_keys,
     lake_rows,
@@ -97,8 +98,7 @@ def test_the_first_candidate_becomes_champion_with_all_its_papers(loop: Loop, tr
     assert version["lineage"]["dataset_version"] == trained["dataset_version"]
     assert trained["dataset_version"] in [dataset["version"] for dataset in loop.datasets(MODEL)]
     assert "pump-lived" in loop.card(MODEL, 1)
-    [execution] = executions(loop, trained["run_id"])
-    assert execution["status"] == "SUCCEEDED"
+    assert ended_execution(loop, trained["run_id"])["status"] == "SUCCEEDED"
 
 
 def test_the_champion_answers_over_http(loop: Loop, trained: dict[str, Any]) -> None:
@@ -144,8 +144,7 @@ def test_the_requested_retraining_starts_the_state_machine_and_ends_with_a_repor
     assert (retrained["status"], retrained["version"]) == ("promoted", 2)
     [beaten] = [gate for gate in retrained["gates"] if gate["name"] == "champion"]
     assert beaten["passed"]
-    [execution] = executions(loop, retrained["run_id"])
-    assert execution["status"] == "SUCCEEDED"
+    assert ended_execution(loop, retrained["run_id"])["status"] == "SUCCEEDED"
     wait_until_answers(loop, MODEL, 2)
 
 

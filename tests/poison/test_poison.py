@@ -14,7 +14,7 @@ from tests.poison.harness import CRASHED, Decision
 from tests.poison.poison import Poison
 
 MAXIMUM_S = 6
-"""Three times what an idle machine may need."""
+"""Of CPU time, which a busy machine takes as well: three times what an idle one may need."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,7 +31,7 @@ def decisions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Decision]:
 def test_a_poison_file_is_decided_as_it_deserves(poison: Poison, decisions: dict[str, Decision]) -> None:
     decision = decisions[poison.upload_key]
     assert is_as_expected(poison, decision), decision
-    assert decision.seconds <= MAXIMUM_S
+    assert decision.cpu_seconds <= MAXIMUM_S
 
 
 def test_nothing_crashes_and_nothing_is_unpickled(decisions: dict[str, Decision]) -> None:

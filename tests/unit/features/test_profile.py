@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop.features import category_profile, heavy_hitters
@@ -72,7 +72,6 @@ def categories(values):
     return CategoryProfile.of(np.array(values, object))
 
 
-@settings(deadline=None, database=None)
 @given(st.lists(parts(), min_size=1, max_size=6), st.data())
 def test_any_order_and_bracketing_of_merging_gives_identical_counts(profiles, data):
     expected = profiles[0]
@@ -83,7 +82,6 @@ def test_any_order_and_bracketing_of_merging_gives_identical_counts(profiles, da
     assert merged.columns["x"].total_of_squares == pytest.approx(expected.columns["x"].total_of_squares)
 
 
-@settings(deadline=None, database=None)
 @given(parts())
 def test_json_gives_the_very_profile_back(profile):
     assert Profile.from_json(profile.to_json()) == profile
@@ -110,7 +108,6 @@ def test_a_profile_of_a_later_format_is_refused():
 
 
 @pytest.mark.usefixtures("small_caps")
-@settings(deadline=None, database=None)
 @given(parts_of_levels, st.data())
 def test_levels_above_the_cap_merge_to_the_same_in_any_order(lists, data):
     whole = categories(list(itertools.chain(*lists)))
@@ -120,7 +117,6 @@ def test_levels_above_the_cap_merge_to_the_same_in_any_order(lists, data):
 
 
 @pytest.mark.usefixtures("small_caps")
-@settings(deadline=None, database=None)
 @given(parts_of_levels, st.data())
 def test_heavy_hitters_keep_their_guarantee_however_they_were_merged(lists, data):
     true = Counter(itertools.chain(*lists))
@@ -137,7 +133,6 @@ def test_heavy_hitters_keep_their_guarantee_however_they_were_merged(lists, data
 
 
 @pytest.mark.usefixtures("small_caps")
-@settings(deadline=None, database=None)
 @given(parts_of_levels)
 def test_levels_counted_in_chunks_are_those_counted_at_once(lists):
     counter = LevelCounter()
@@ -148,7 +143,6 @@ def test_levels_counted_in_chunks_are_those_counted_at_once(lists):
     assert counter.profile() == counter.profile()
 
 
-@settings(deadline=None, database=None)
 @given(st.lists(st.lists(numbers, max_size=9), max_size=5), st.sampled_from([0.0, -0.0, 1.5, 1e308]))
 def test_numbers_counted_in_chunks_are_those_counted_at_once(chunks, centre):
     counter = NumberCounter(centre)

@@ -120,7 +120,7 @@ def _told(read: Callable[[], Any]) -> str:
         return str(error)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(body=BODIES, cut=st.integers(0, 40))
 def test_the_fast_reader_says_what_the_slow_one_does(body: str, cut: int) -> None:
     for text in (body, body[: -cut or None]):

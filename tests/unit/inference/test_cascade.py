@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everloop.contracts.definition import Definition
@@ -86,7 +86,7 @@ def given_to(answer: Answer) -> list[Given]:
 
 
 @given(line=LINES, mode=MODES, cells=ROWS)
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_each_row_gets_what_it_would_get_alone(line: list[str], mode: str | None, cells: list[dict[str, Any]]) -> None:
     world = world_of(line, mode)
     rows = [pump_row(**each) for each in cells]

@@ -118,7 +118,7 @@ def test_the_example_is_a_row(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cell=CELLS)
 def test_a_cell_is_read_if_and_only_if_the_schema_takes_it(name: str, cell: Any) -> None:
     definition = DEFINITIONS[name]
@@ -169,7 +169,7 @@ def test_what_is_no_moment_is_taken_by_neither(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(field=st.sampled_from(["prediction_id", "actual", "stranger"]), value=CELLS)
 def test_an_outcome_is_recorded_if_and_only_if_the_schema_takes_it(name: str, field: str, value: Any) -> None:
     definition = DEFINITIONS[name]

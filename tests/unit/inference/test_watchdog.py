@@ -124,6 +124,7 @@ def test_a_hundred_thousand_limits_leave_nothing_behind_and_cost_microseconds() 
     begun = time.thread_time()
     for _ in range(runs):
         limit()
-    assert (time.thread_time() - begun) / runs < 10e-6
+    # Generous: beside a busy neighbour, which takes cache and clock rate, the same work takes more CPU time.
+    assert (time.thread_time() - begun) / runs < 30e-6
     assert threading.active_count() == threads
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kib < 4_096

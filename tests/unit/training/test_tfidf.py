@@ -70,7 +70,7 @@ CHARACTERS = st.characters(exclude_categories=["Cs", "Cn"]).filter(is_clear)
 TEXTS = st.text(CHARACTERS | st.sampled_from("aAéÉe\u0301 \t\n\u00a0\u2028\u3000'-_.,🎈👩\u200d🔬字ไ한ßİıſK"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_words_are_those_of_a_reference(text: str) -> None:
     assert split_words([text]) == [words_of(text)]
@@ -130,7 +130,7 @@ def column_of(count: int = 200, *, width: int = 1) -> TextCodes:
 ONE, THREE = column_of(), column_of(width=3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(TEXTS | st.lists(st.sampled_from([*WORDS, "unknown", "!"]), max_size=12).map(" ".join), max_size=6))
 def test_codes_are_those_of_a_reference_and_null_is_nan(texts: list[str]) -> None:
     for column in (ONE, THREE):

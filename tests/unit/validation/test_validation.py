@@ -305,7 +305,7 @@ CELLS = st.sampled_from([None, "", "1", "2.0", "-3", "1e400", "nan", "abc", "202
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.fixed_dictionaries({"y": CELLS, "x": CELLS, "id": CELLS, "at": CELLS}), min_size=1, max_size=8))
 def test_no_row_is_ever_lost(rows: list[dict[str, str | None]]) -> None:
     world = World(KEYED)

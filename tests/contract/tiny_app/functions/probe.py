@@ -24,7 +24,9 @@ def fail(event):
 
 
 def allocate(event):
-    return len(bytearray(400 * 1024 * 1024))
+    held = bytearray(400 * 1024 * 1024)
+    time.sleep(10)  # whoever watches looks now and then only
+    return len(held)
 
 
 def emit_metric(event):

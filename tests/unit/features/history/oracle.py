@@ -16,12 +16,7 @@ from hypothesis import strategies as st
 
 from everloop.contracts.definition import Definition
 
-QUICK = settings(
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate],
-)
+QUICK = settings(suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 COLUMNS = {
     "t": "timestamp",
     "card": "category",
