@@ -23,7 +23,6 @@ from tests.samples import NOW
 
 MODEL = "pump-failure"
 WRITERS = 8
-ROUNDS = 500
 CHANGES = 50
 """Of each writer, when all of them get through in the end."""
 
@@ -32,6 +31,7 @@ class World(NamedTuple):
     registry: Callable[[], ModelRegistry]
     """One for each writer, as Lambda functions have one each."""
     switching: Any
+    rounds: int
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +44,20 @@ def local_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "in-memory":
         store = InMemoryObjectStore()
-        return World(lambda: ModelRegistry(store), fine_switching(1e-4))
+        return World(lambda: ModelRegistry(store), fine_switching(1e-4), 100)
     client = request.getfixturevalue("local_s3")
     bucket = f"everloop-{uuid4()}"
     client().create_bucket(Bucket=bucket)
-    return World(lambda: ModelRegistry(S3ObjectStore(bucket, client())), nullcontext())
+    return World(lambda: ModelRegistry(S3ObjectStore(bucket, client())), nullcontext(), 500)
 
 
 @pytest.mark.slow
-def test_each_of_500_epochs_that_eight_writers_reach_for_has_one_winner(world: World) -> None:
+def test_each_epoch_that_eight_writers_reach_for_has_one_winner(world: World) -> None:
     together = Barrier(WRITERS, timeout=60)
 
     def reach(writer: int) -> list[int]:
         registry, won = world.registry(), []
-        for epoch in range(ROUNDS):
+        for epoch in range(world.rounds):
             by = f"{writer}/{epoch}"
 
             def change(aliases: Aliases, epoch: int = epoch, by: str = by) -> Aliases:
@@ -73,11 +73,11 @@ def test_each_of_500_epochs_that_eight_writers_reach_for_has_one_winner(world: W
 
     with world.switching, ThreadPoolExecutor(WRITERS) as pool:
         won = list(pool.map(reach, range(WRITERS)))
-    assert sorted(epoch for epochs in won for epoch in epochs) == list(range(ROUNDS)), "each epoch has one winner"
+    assert sorted(epoch for epochs in won for epoch in epochs) == list(range(world.rounds)), "each epoch has one winner"
     assert sum(map(bool, won)) > 1, "it was a race"
     aliases = world.registry().aliases(MODEL)
     assert [change.by for change in aliases.history] == [
-        f"{writer}/{epoch}" for epoch in range(ROUNDS) for writer in range(WRITERS) if epoch in won[writer]
+        f"{writer}/{epoch}" for epoch in range(world.rounds) for writer in range(WRITERS) if epoch in won[writer]
     ]
     _is_one_line(aliases)
 
