@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
 from threading import Barrier
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -23,6 +23,8 @@ from tests.samples import NOW
 
 MODEL = "pump-failure"
 WRITERS = 8
+ROUNDS = 100
+"""Of each model; five models are 500 epochs, sooner than one whose history grows that long."""
 CHANGES = 50
 """Of each writer, when all of them get through in the end."""
 
@@ -31,7 +33,8 @@ class World(NamedTuple):
     registry: Callable[[], ModelRegistry]
     """One for each writer, as Lambda functions have one each."""
     switching: Any
-    rounds: int
+    models: list[str]
+    """That are raced for, one after the other."""
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +47,24 @@ def local_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "in-memory":
         store = InMemoryObjectStore()
-        return World(lambda: ModelRegistry(store), fine_switching(1e-4), 100)
+        return World(lambda: ModelRegistry(store), fine_switching(1e-4), [MODEL])
     client = request.getfixturevalue("local_s3")
     bucket = f"everloop-{uuid4()}"
     client().create_bucket(Bucket=bucket)
-    return World(lambda: ModelRegistry(S3ObjectStore(bucket, client())), nullcontext(), 500)
+    return World(
+        lambda: ModelRegistry(S3ObjectStore(bucket, client())),
+        nullcontext(),
+        [f"{MODEL}-{number}" for number in range(5)],
+    )
 
 
 @pytest.mark.slow
 def test_each_epoch_that_eight_writers_reach_for_has_one_winner(world: World) -> None:
     together = Barrier(WRITERS, timeout=60)
 
-    def reach(writer: int) -> list[int]:
+    def reach(writer: int) -> list[tuple[str, int]]:
         registry, won = world.registry(), []
-        for epoch in range(world.rounds):
+        for model, epoch in product(world.models, range(ROUNDS)):
             by = f"{writer}/{epoch}"
 
             def change(aliases: Aliases, epoch: int = epoch, by: str = by) -> Aliases:
@@ -66,20 +73,21 @@ def test_each_epoch_that_eight_writers_reach_for_has_one_winner(world: World) ->
                 return promote(aliases, epoch * WRITERS + writer + 1, at=NOW, reason="race", by=by)
 
             together.wait()
-            aliases = registry.change_aliases(MODEL, change)
+            aliases = registry.change_aliases(model, change)
             if aliases.history[epoch].by == by:
-                won.append(epoch)
+                won.append((model, epoch))
         return won
 
     with world.switching, ThreadPoolExecutor(WRITERS) as pool:
         won = list(pool.map(reach, range(WRITERS)))
-    assert sorted(epoch for epochs in won for epoch in epochs) == list(range(world.rounds)), "each epoch has one winner"
+    assert sorted(each for own in won for each in own) == list(product(world.models, range(ROUNDS))), "one winner each"
     assert sum(map(bool, won)) > 1, "it was a race"
-    aliases = world.registry().aliases(MODEL)
-    assert [change.by for change in aliases.history] == [
-        f"{writer}/{epoch}" for epoch in range(world.rounds) for writer in range(WRITERS) if epoch in won[writer]
-    ]
-    _is_one_line(aliases)
+    for model in world.models:
+        aliases = world.registry().aliases(model)
+        assert [change.by for change in aliases.history] == [
+            f"{writer}/{epoch}" for epoch in range(ROUNDS) for writer in range(WRITERS) if (model, epoch) in won[writer]
+        ]
+        _is_one_line(aliases)
 
 
 class Written(NamedTuple):
