@@ -12,7 +12,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status check format test test-oracles test-fast bench layers deploy destroy clean
+.PHONY: help install demo up down status check format test test-oracles test-fast explore bench layers deploy destroy clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ test-oracles: $(STAMP) ## Compare with MLflow, PyTorch and LightGBM, in an envir
 
 test-fast: $(STAMP) ## The tests that need no server and no network
 	pytest -m "not server and not slow and not network" $(PARALLEL)
+
+explore: $(STAMP) ## The tests of properties, with other examples each time
+	EVERLOOP_EXPLORE=1 pytest -m "hypothesis and not server" $(PARALLEL)
 
 bench: $(STAMP) ## Measure, with ratios side by side
 	for script in benchmarks/*.py; do PYTHONPATH=. python $$script || exit 1; done

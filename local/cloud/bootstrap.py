@@ -8,8 +8,6 @@ import os
 import sys
 
 SITE_PACKAGES_VARIABLE = "EVERLOOP_SITE_PACKAGES"
-
-
 NICENESS = 5
 """The cloud goes first, which hands all functions their work: where they outnumber the processors it would wait."""
 

@@ -58,7 +58,6 @@ def aws_variables(port: int) -> dict[str, str]:
 def _server_variables(project: Project, port: int) -> dict[str, str]:
     return {
         "GATEWAY_PORT": str(port),
-        "BIND_HOST": HOST,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",
@@ -76,5 +75,5 @@ def _server_variables(project: Project, port: int) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         # So does the cloud, which may stand still for seconds; what is given up then would be missing in the log.
-        "EVERLOOP_AWS_TIMEOUT_S": "30",
+        "EVERLOOP_AWS_TIMEOUT_S": "10",
     }

@@ -1,13 +1,15 @@
 """The embedded cloud: MiniStack with a faithful Lambda. Run as `python -m local.cloud.ministack HOME`.
 
-MiniStack is pinned exactly, because this module replaces some of its internals; tests/contract/test_local_cloud.py
-fails when an upgrade moves one of them. HOME only marks the process as the one that belongs to this state folder.
+MiniStack is pinned exactly, because this module replaces some of its internals; test_ministack_internals.py in
+tests/contract fails when an upgrade moves one of them. HOME only marks the process as the one that belongs to this
+state folder.
 """
 
 import asyncio
 import importlib.util
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -15,6 +17,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
@@ -236,8 +239,16 @@ def save_state_on_request() -> None:
     signal.signal(signal.SIGUSR1, save_beside_the_event_loop)
 
 
+def allow_as_many_files_as_may_be() -> None:
+    """Each connection and each warm function takes some; macOS begins with 256."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS says "no limit", and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve() -> None:
-    """Until SIGTERM or SIGINT. With httptools and uvloop it takes half of the time that MiniStack's own server does."""
+    """Until SIGTERM or SIGINT. MiniStack's own server, in Python alone, takes half of the time of an answer."""
+    allow_as_many_files_as_may_be()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises again what it was stopped by
     uvicorn.run(
         ministack.app.app,
@@ -245,6 +256,7 @@ def serve() -> None:
         port=int(os.environ["GATEWAY_PORT"]),
         http="httptools",
         loop="uvloop",
+        lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
         proxy_headers=False,

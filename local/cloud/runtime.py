@@ -28,7 +28,7 @@ from local.cloud import bootstrap
 
 MEMORY_POLL_S = 0.05
 OUTPUT_PAUSE_S = 0.02
-"""Before a line is taken that nobody asked for: the one that has the answer takes it sooner."""
+"""That the reader whom nobody waits for sleeps after each line: the one that has the answer reads it sooner."""
 PIPE_BYTES = 64 * 1024
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -123,8 +123,8 @@ class RuntimeApi:
 
 
 class Output:
-    """The lines that a process prints, read by two threads: by one so that a full pipe never blocks the process, and
-    by the one that has its answer.
+    """The lines that a process prints, read by two threads: by one so that a full pipe never blocks the process for
+    long, and by the one that has its answer.
     """
 
     def __init__(self, stream: IO[bytes], lines: "queue.Queue[str]") -> None:

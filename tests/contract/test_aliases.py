@@ -24,7 +24,8 @@ from tests.samples import NOW
 MODEL = "pump-failure"
 WRITERS = 8
 ROUNDS = 100
-"""Of each model; five models are 500 epochs, sooner than one whose history grows that long."""
+MODELS = [f"{MODEL}-{number}" for number in range(5)]
+"""Raced for one after the other: 500 epochs, sooner than those of one model whose history grows that long."""
 CHANGES = 50
 """Of each writer, when all of them get through in the end."""
 
@@ -33,8 +34,6 @@ class World(NamedTuple):
     registry: Callable[[], ModelRegistry]
     """One for each writer, as Lambda functions have one each."""
     switching: Any
-    models: list[str]
-    """That are raced for, one after the other."""
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +46,11 @@ def local_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "in-memory":
         store = InMemoryObjectStore()
-        return World(lambda: ModelRegistry(store), fine_switching(1e-4), [MODEL])
+        return World(lambda: ModelRegistry(store), fine_switching(1e-4))
     client = request.getfixturevalue("local_s3")
     bucket = f"everloop-{uuid4()}"
     client().create_bucket(Bucket=bucket)
-    return World(
-        lambda: ModelRegistry(S3ObjectStore(bucket, client())),
-        nullcontext(),
-        [f"{MODEL}-{number}" for number in range(5)],
-    )
+    return World(lambda: ModelRegistry(S3ObjectStore(bucket, client())), nullcontext())
 
 
 @pytest.mark.slow
@@ -64,7 +59,7 @@ def test_each_epoch_that_eight_writers_reach_for_has_one_winner(world: World) ->
 
     def reach(writer: int) -> list[tuple[str, int]]:
         registry, won = world.registry(), []
-        for model, epoch in product(world.models, range(ROUNDS)):
+        for model, epoch in product(MODELS, range(ROUNDS)):
             by = f"{writer}/{epoch}"
 
             def change(aliases: Aliases, epoch: int = epoch, by: str = by) -> Aliases:
@@ -80,9 +75,9 @@ def test_each_epoch_that_eight_writers_reach_for_has_one_winner(world: World) ->
 
     with world.switching, ThreadPoolExecutor(WRITERS) as pool:
         won = list(pool.map(reach, range(WRITERS)))
-    assert sorted(each for own in won for each in own) == list(product(world.models, range(ROUNDS))), "one winner each"
+    assert sorted(each for own in won for each in own) == list(product(MODELS, range(ROUNDS))), "one winner each"
     assert sum(map(bool, won)) > 1, "it was a race"
-    for model in world.models:
+    for model in MODELS:
         aliases = world.registry().aliases(model)
         assert [change.by for change in aliases.history] == [
             f"{writer}/{epoch}" for epoch in range(ROUNDS) for writer in range(WRITERS) if (model, epoch) in won[writer]

@@ -229,6 +229,17 @@ def test_a_column_declared_as_another_type_since_is_told() -> None:
     assert "'pressure'" in again["detail"]
 
 
+def test_what_was_logged_before_a_column_became_a_timestamp_is_told_as_it_is() -> None:
+    world = World(pump_failure(), echo_model())
+    row = Logged(new_id(NOW), NOW.isoformat(), score=0.1, label="False", inputs={"pressure": 1.7e12, "kind": "axial"})
+    world.log_by_hand(row)
+    columns = {name: column.model_dump(exclude_none=True) for name, column in pump_failure().columns.items()}
+    world.definition = pump_failure(columns=columns | {"pressure": "timestamp", "kind": "timestamp"}, features=None)
+    told = world.explain(row.prediction_id)
+    assert (told["request"]["pressure"], told["request"]["kind"]) == (1.7e12, "axial")
+    assert told["reexecution"]["reproduced"] is None
+
+
 # Where it came from
 
 

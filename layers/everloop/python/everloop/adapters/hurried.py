@@ -107,8 +107,11 @@ class _Client:
         except (OSError, HTTPException, KeyError, ValueError):
             self._close()
             return lambda: self.call(target, request)
+        asked = self._connection
 
         def finish() -> Any:
+            if self._connection is not asked:  # another call came between, and took a connection of its own
+                return self.call(target, request)
             try:
                 answer = self._read()
             except TimeoutError as error:
@@ -124,7 +127,7 @@ class _Client:
 
     def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> _Answer:
         signed = self._signed(method, path, headers, body)
-        is_kept = self._connection is not None
+        is_kept = self._connection is not None and not self._is_owed
         try:
             return self._exchange(method, path, body, signed)
         except ConnectionError:

@@ -225,9 +225,13 @@ def _as_logged(constant: Constant) -> tuple[float | None, str | None]:
 
 
 def _told(column: Column, value: Any) -> Any:
-    """A moment as clients write it: the log has seconds since 1970."""
-    is_moment = column.type is ColumnType.TIMESTAMP and column.pii is None and value is not None
-    return _moment(round(value * 1_000_000)) if is_moment else value
+    """A moment as clients write it: the log has seconds since 1970, unless the column was of another type then."""
+    if column.type is not ColumnType.TIMESTAMP or not isinstance(value, float):
+        return value
+    try:
+        return _moment(round(value * 1_000_000))
+    except (ValueError, OverflowError):
+        return value
 
 
 def _moment(microseconds: int) -> str:
