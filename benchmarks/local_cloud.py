@@ -5,7 +5,6 @@ predictions over HTTP, one client and eight, beside a request that never reaches
 """
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from local.loop import Loop
 from local.project import Project
 from local.target import Target
+from tests.e2e.clouds import free_port
 
 MODEL = "flight-delay"
 ROW = {
@@ -38,7 +38,7 @@ REQUESTS = 400
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["EVERLOOP_HOME"] = str(Path(folder) / "home")
-        port = str(_free_port())
+        port = str(free_port())
         try:
             first = _seconds("up", "--port", port)
             unchanged = _seconds("up", "--port", port)
@@ -92,12 +92,6 @@ def _seconds(*arguments: str) -> float:
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "local.cli", *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, ResponseNotReady
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -103,17 +103,16 @@ class _Client:
             return lambda: self.call(target, request)
         try:
             signed = self._signed("POST", self._root + "/", headers, body)
-            self._write("POST", self._root + "/", body, signed)
+            asked = self._write("POST", self._root + "/", body, signed)
         except (OSError, HTTPException, KeyError, ValueError):
             self._close()
             return lambda: self.call(target, request)
-        asked = self._connection
 
         def finish() -> Any:
-            if self._connection is not asked:  # another call came between, and took a connection of its own
+            if self._connection is not asked or not self._is_owed:  # another call came between
                 return self.call(target, request)
             try:
-                answer = self._read()
+                answer = self._read(asked)
             except TimeoutError as error:
                 self._close()
                 self._rest()
@@ -153,10 +152,9 @@ class _Client:
         )
 
     def _exchange(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> _Answer:
-        self._write(method, path, body, headers)
-        return self._read()
+        return self._read(self._write(method, path, body, headers))
 
-    def _write(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+    def _write(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HTTPConnection:
         """In one packet, where http.client takes one for the head and one for the body: each wakes its reader."""
         if self._is_owed:
             self._close()
@@ -165,11 +163,10 @@ class _Client:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         told = f"{method} {path} HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n"
         connection.sock.sendall(told.encode("latin-1") + body)
+        return connection
 
-    def _read(self) -> _Answer:
-        if not self._is_owed:
-            raise ResponseNotReady
-        answer = HTTPResponse(self._connected().sock)
+    def _read(self, connection: HTTPConnection) -> _Answer:
+        answer = HTTPResponse(connection.sock)
         answer.begin()
         body = answer.read()
         self._is_owed = False

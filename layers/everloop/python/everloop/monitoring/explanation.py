@@ -77,6 +77,7 @@ class Explainer:
             outcomes, complete = self._outcomes(definition, row, Path(folder))
         missing = [] if complete else [f"only the oldest {_OUTCOME_FILES:,} files of outcomes were looked through"]
         inputs = {name: row[INPUT_PREFIX + name] for name in definition.served_columns if INPUT_PREFIX + name in row}
+        of_requests = definition.inputs  # made anew each time
         answer = ("score", "label", "version", "answered_by", "variant", "latency_ms")
         version = self._version(model, row["version"], missing)
         return {
@@ -85,11 +86,9 @@ class Explainer:
             "predicted_at": _moment(row["predicted_at"]),
             "event_time": _moment(row["event_time"]),
             "answer": {name: row.get(name) for name in answer},
-            "request": {
-                name: _told(definition.inputs[name], inputs[name]) for name in inputs if name in definition.inputs
-            },
-            "personal": {name: column.pii for name, column in definition.inputs.items() if column.pii},
-            "history": {name: value for name, value in inputs.items() if name not in definition.inputs},
+            "request": {name: _told(of_requests[name], value) for name, value in inputs.items() if name in of_requests},
+            "personal": {name: column.pii for name, column in of_requests.items() if column.pii},
+            "history": {name: value for name, value in inputs.items() if name not in of_requests},
             "features": {name: row.get(FEATURE_PREFIX + name) for name in definition.features},
             "rule": _rule(definition, row["answered_by"]),
             "shadow": _shadow(row),
